@@ -1,0 +1,34 @@
+import type { Dialect } from './job.ts'
+import type { JobStatus } from './status.ts'
+
+/** The outcome of one recipient, as a callback tells it. */
+export interface RecipientUpdate {
+  readonly key: string
+  readonly userid?: number | string
+  readonly email: string
+  readonly status: 'sent' | 'failed'
+  readonly certificateUrl?: string
+  /** Epoch seconds. */
+  readonly timeSent?: number
+  readonly error?: string
+  readonly messageId?: string
+  readonly attempts: number
+}
+
+/** What a callback is made from, independent of dialect: one pass (`spec`) or the whole job (the others). */
+export interface CallbackContent {
+  readonly dialect: Dialect
+  readonly jobId: string | number
+  readonly tenant: number
+  readonly status: JobStatus
+  /** Over the whole job. */
+  readonly sent: number
+  readonly failed: number
+  readonly updates: readonly RecipientUpdate[]
+}
+
+/** A callback as it goes on the wire. */
+export interface CallbackRequest {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}

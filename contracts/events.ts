@@ -1,0 +1,47 @@
+import type { Dialect, JobType } from './job.ts'
+import type { JobStatus, RecipientStatus } from './status.ts'
+
+/** Which job an event belongs to. `job` is the id in its string form. */
+export interface JobRef {
+  readonly tenant: number
+  readonly job: string
+}
+
+/** By which door something came. */
+export type Via = 'api' | 'sqs'
+
+/**
+ * The account of what happened; the tables are the truth. An event is written in the transaction of the change that it
+ * records. It holds recipient keys and keyed hashes of addresses, never addresses, names, passwords or secrets.
+ */
+export type JournalEvent =
+  | ({ type: 'job.accepted'; via: Via; dialect: Dialect; jobType: JobType; recipients: number; batches: number } & JobRef)
+  | ({ type: 'job.duplicate'; via: Via; recipients: number } & JobRef)
+  | { type: 'job.refused'; via: Via; tenant?: number; job?: string; status: number; reason: string }
+  | ({ type: 'job.advice'; code: string; path: string; text: string; fix: string } & JobRef)
+  | ({ type: 'job.status'; from: JobStatus; to: JobStatus; sent: number; failed: number } & JobRef)
+  | ({ type: 'job.finding'; recipient?: string; text: string } & JobRef)
+  | { type: 'message.dead'; queue: string; messageId: string; reason: string }
+  | ({ type: 'certificate.stored'; recipient: string; key: string; bytes: number; sha256: string } & JobRef)
+  | ({ type: 'mail.accepted'; recipient: string; address: string; messageId: string; attempt: number } & JobRef)
+  | ({ type: 'mail.found'; recipient: string; messageId: string } & JobRef)
+  | ({ type: 'mail.ambiguous'; recipient: string; messageId: string; attempt: number } & JobRef)
+  | ({ type: 'mail.feedback'; recipient: string; kind: 'bounce' | 'complaint' | 'delivery'; detail: string } & JobRef)
+  | ({ type: 'recipient.outcome'; recipient: string; status: RecipientStatus; attempt: number; error?: string } & JobRef)
+  | ({ type: 'recipient.retry'; recipient: string; attempt: number; dueAt: number; error: string } & JobRef)
+  | ({ type: 'pass.ended'; messageId: string; sent: number; failed: number; retried: number; milliseconds: number } & JobRef)
+  | ({ type: 'callback.created'; callback: string; updates: number; state: 'waiting' | 'parked'; reason?: string } & JobRef)
+  | ({
+      type: 'callback.attempt'
+      callback: string
+      attempt: number
+      url: string
+      status: number | null
+      words: string
+      milliseconds: number
+    } & JobRef)
+  | ({ type: 'callback.settled'; callback: string; state: 'delivered' | 'dead'; attempts: number } & JobRef)
+  | { type: 'state.reset'; tenant?: number }
+  | { type: 'emulator.started'; boot: number; recovered: number }
+
+export type JournalEventType = JournalEvent['type']

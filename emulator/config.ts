@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { dialects } from '../contracts/job.ts'
+
+const port = z.coerce.number().int().min(0).max(65535)
+
+/** `5s`, `30s`, `2m`, `500ms`, `1h`, or a number of seconds → milliseconds. */
+export const duration = z.union([z.number(), z.string()]).transform((value, context) => {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(value).trim())
+  if (match === null) {
+    context.addIssue({ code: 'custom', message: `"${value}" is no duration: write 500ms, 5s, 2m or 1h` })
+    return z.NEVER
+  }
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!
+  return Number(match[1]) * unit
+})
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+
+const hostPort = z.string().regex(/^(\[[^\]]+\]|[^:\s]+):\d+$/, 'must be HOST:PORT')
+
+const connectTo = z
+  .string()
+  .regex(/^(\[[^\]]+\]|[^:]+):\d+:(\[[^\]]+\]|[^:]+):\d+$/, 'must be HOST:PORT:CONNECT-HOST:CONNECT-PORT')
+
+/** What may differ from tenant to tenant; the names are the plugin's settings. */
+const tenantSettings = z.object({
+  callback_url: httpUrl.optional(),
+  cloud_callback_secret: z.string().min(1).optional(),
+  plugin_token: z.string().min(1).optional(),
+  presigned_url_ttl: z.coerce.number().int().min(1).max(604_800).optional(),
+})
+
+/** One schema over flags, environment and file. Durations are milliseconds after parsing. */
+export const configSchema = z.strictObject({
+  port: port.default(4566),
+  smtp_port: port.default(1025),
+  inbox_port: port.default(8025),
+  host: z.array(z.string().min(1)).min(1).default(['127.0.0.1']),
+  public_url: httpUrl.optional(),
+  data_dir: z.string().min(1).default('.offload'),
+  ephemeral: z.coerce.boolean().default(false),
+  seed: z.coerce.string().min(1).optional(),
+  speed: z.coerce.number().positive().max(100_000).default(1),
+  worker: z.enum(['builtin', 'none']).default('builtin'),
+  worker_concurrency: z.coerce.number().int().min(1).max(64).default(4),
+  mailpit: httpUrl.optional(),
+  smtp: hostPort.optional(),
+  verify_signatures: z.coerce.boolean().default(false),
+
+  callback_url: httpUrl.optional(),
+  callback_delay: duration.default(1000),
+  callback_timeout: duration.default(10_000),
+  callback_connect_to: z.array(connectTo).default([]),
+  allow_callback_host: z.array(z.string().min(1)).default([]),
+  bounce_window: duration.default(2000),
+
+  ingest_token: z.string().min(1).default('offload-dev-token'),
+  cloud_callback_secret: z.string().min(1).default('offload-dev-secret'),
+  plugin_token: z.string().min(1).default('offload-dev-plugin-token'),
+
+  job_batch_size: z.coerce.number().int().min(1).max(10_000).default(200),
+  presigned_url_ttl: z.coerce.number().int().min(1).max(604_800).default(3600),
+  certificate_delivery: z.enum(['link', 'attach']).default('link'),
+  cloud_retry_policy: z.array(duration).max(10).default([5000, 30_000, 120_000]),
+  cloud_fallback_behavior: z.enum(['queue_local', 'fail']).default('queue_local'),
+  cloud_mode: z.enum(['api_gateway', 'sqs']).default('api_gateway'),
+  dialect: z.enum(dialects).default('spec'),
+  mail_from: z.string().default('ManiReports <noreply@manireports.test>'),
+  locale: z.string().default('en'),
+  maximum_message_size: z.coerce.number().int().min(1024).max(1_048_576).default(1_048_576),
+
+  tenants: z.record(z.string().regex(/^\d+$/), tenantSettings).default({}),
+})
+
+export type Config = z.output<typeof configSchema>
+export type ConfigInput = z.input<typeof configSchema>

@@ -1,0 +1,159 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+
+type Value = SQLInputValue
+
+/**
+ * The one state file. Everything that must outlive `kill -9` is in it, and every write goes through `write` or `tx`.
+ * Rows are typed by the caller, beside the SQL that selects them.
+ */
+export interface Store {
+  readonly path: string
+  get<Row>(sql: string, ...values: Value[]): Row | undefined
+  all<Row>(sql: string, ...values: Value[]): Row[]
+  run(sql: string, ...values: Value[]): { changes: number; lastInsertRowid: number }
+  /** Runs DDL; each service creates its own tables when it is constructed (`CREATE TABLE IF NOT EXISTS`). */
+  define(sql: string): void
+  /** A synchronous transaction, durable when it returns; joins the transaction it is called in. Never spans an `await`. */
+  tx<T>(run: () => T): T
+  /**
+   * Group commit: `run` is executed in one transaction with whatever else is waiting in this turn of the event loop,
+   * and the promise resolves when that transaction is on disk. A `run` that throws undoes its own changes only.
+   */
+  write<T>(run: () => T): Promise<T>
+  /** Runs `then` when the current transaction (or the current `write`) is on disk, not at all if it is undone. */
+  afterCommit(then: () => void): void
+  close(): void
+}
+
+export interface StoreOptions {
+  /** The folder of `state.db`; without one a temporary file that goes when the store is closed. */
+  readonly directory?: string
+}
+
+interface Waiting {
+  readonly run: () => unknown
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function openStore({ directory }: StoreOptions): Store {
+  const ephemeral = directory === undefined
+  const folder = directory ?? mkdtempSync(join(tmpdir(), 'offload-'))
+  const path = join(folder, 'state.db')
+  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true })
+  const db = new DatabaseSync(path)
+  db.exec(`
+    PRAGMA page_size = 16384;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = ${ephemeral ? 'OFF' : 'FULL'};
+    PRAGMA foreign_keys = ON;
+    PRAGMA cache_size = -32768;
+    PRAGMA busy_timeout = 5000;
+  `)
+
+  const statements = new Map<string, StatementSync>()
+  const prepare = (sql: string) => {
+    let statement = statements.get(sql)
+    if (statement === undefined) {
+      statement = db.prepare(sql)
+      statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  let depth = 0
+  let committed: (() => void)[] = []
+  let waiting: Waiting[] = []
+  let closed = false
+
+  const transaction = <T>(run: () => T): T => {
+    db.exec('BEGIN IMMEDIATE')
+    depth++
+    let value: T
+    try {
+      value = run()
+      db.exec('COMMIT')
+    } catch (error) {
+      committed = []
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    } finally {
+      depth--
+    }
+    const then = committed
+    committed = []
+    for (const call of then) call()
+    return value
+  }
+
+  const savepoint = <T>(run: () => T): T => {
+    const before = committed.length
+    db.exec('SAVEPOINT part')
+    try {
+      const value = run()
+      db.exec('RELEASE part')
+      return value
+    } catch (error) {
+      committed.length = before
+      db.exec('ROLLBACK TO part; RELEASE part')
+      throw error
+    }
+  }
+
+  const flush = () => {
+    const group = waiting
+    waiting = []
+    if (group.length === 0) return
+    const settle: (() => void)[] = []
+    try {
+      transaction(() => {
+        for (const { run, resolve, reject } of group) {
+          try {
+            const value = savepoint(run)
+            settle.push(() => resolve(value))
+          } catch (error) {
+            settle.push(() => reject(error))
+          }
+        }
+      })
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+      return
+    }
+    for (const call of settle) call()
+  }
+
+  return {
+    path,
+    get: <Row>(sql: string, ...values: Value[]) => prepare(sql).get(...values) as Row | undefined,
+    all: <Row>(sql: string, ...values: Value[]) => prepare(sql).all(...values) as Row[],
+    run(sql, ...values) {
+      const { changes, lastInsertRowid } = prepare(sql).run(...values)
+      return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) }
+    },
+    define: (sql) => db.exec(sql),
+    tx: (run) => (depth > 0 ? run() : transaction(run)),
+    write<T>(run: () => T) {
+      return new Promise<T>((resolve, reject) => {
+        if (closed) return reject(new Error('the state file is closed'))
+        if (waiting.length === 0) setImmediate(flush)
+        waiting.push({ run, resolve: resolve as (value: unknown) => void, reject })
+      })
+    },
+    afterCommit(then) {
+      if (depth === 0) then()
+      else committed.push(then)
+    },
+    close() {
+      if (closed) return
+      flush()
+      closed = true
+      statements.clear()
+      db.close()
+      if (ephemeral) rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import type { CallbackContent } from '../../contracts/callback.ts'
+import type { JobRef } from '../../contracts/events.ts'
+import type { CertificateBatch, CertificateInput, RenderedCertificate } from './certificate/renderer.ts'
+
+/** A message as a consumer holds it. `attributes` are the SQS message attributes, by name. */
+export interface QueueMessage {
+  readonly messageId: string
+  readonly receiptHandle: string
+  readonly body: string
+  readonly attributes: Readonly<Record<string, { readonly dataType: string; readonly value: string }>>
+  readonly receiveCount: number
+}
+
+/** The worker's queue. An engine may be the embedded one or a real SQS. */
+export interface QueuePort {
+  /** Waits for the next message, or until `signal` is aborted. */
+  receive(signal: AbortSignal): Promise<QueueMessage | undefined>
+  delete(message: QueueMessage): Promise<void>
+  /** Makes the message visible again at `at` (epoch milliseconds). */
+  defer(message: QueueMessage, at: number): Promise<void>
+  /** Moves a message that cannot be processed to the dead-letter queue, with the reason. */
+  deadLetter(message: QueueMessage, reason: string): Promise<void>
+}
+
+export interface StoredObject {
+  readonly key: string
+  readonly contentType: string
+  readonly bytes: Uint8Array
+}
+
+/** The worker's bucket. */
+export interface ObjectsPort {
+  /** Durable when resolved; all of them or none. */
+  put(objects: readonly StoredObject[]): Promise<void>
+  /** Which of these keys exist. */
+  existing(keys: readonly string[]): Promise<ReadonlySet<string>>
+  /** The object's bytes, for an attachment. */
+  get(key: string): Promise<Uint8Array | undefined>
+  /** A presigned GET URL that anyone can open for `ttlSeconds`. */
+  presign(key: string, ttlSeconds: number): string
+}
+
+/** A message ready to be sent; values are plain text, `html` is final. */
+export interface OutgoingMail extends JobRef {
+  readonly recipient: string
+  /** Without angle brackets. */
+  readonly messageId: string
+  readonly to: { readonly name?: string; readonly address: string }
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+  readonly attachments?: readonly { readonly filename: string; readonly contentType: string; readonly content: Uint8Array }[]
+}
+
+/** What the provider will report later about a message it has accepted. */
+export interface MailFeedback {
+  readonly kind: 'bounce' | 'complaint' | 'delivery'
+  /** For instance `Permanent/General 5.1.1 smtp; 550 5.1.1 user unknown`. */
+  readonly detail: string
+  /** Milliseconds after acceptance; a delay, scaled by `--speed`. */
+  readonly afterMs: number
+}
+
+export type MailResult =
+  | { readonly outcome: 'accepted'; readonly feedback?: MailFeedback }
+  /** Permanent: not tried again. */
+  | { readonly outcome: 'rejected'; readonly error: string }
+  /** Temporary: tried again. `ambiguous` where the message may have gone out all the same. */
+  | { readonly outcome: 'deferred'; readonly error: string; readonly ambiguous: boolean }
+
+/** The worker's mail provider. Waiting for the provider's rate happens inside and costs no attempt. */
+export interface MailPort {
+  send(mail: OutgoingMail): Promise<MailResult>
+  /** Whether a message with this id has gone out; `unknown` where nobody can be asked. */
+  find(messageId: string): Promise<'sent' | 'absent' | 'unknown'>
+}
+
+/** Renders certificates; the implementation owns its threads. */
+export interface CertificatePort {
+  /** One result per recipient, in order; one that cannot be rendered does not fail the others. */
+  render(batch: CertificateBatch, recipients: readonly CertificateInput[]): Promise<readonly RenderedCertificate[]>
+}
+
+export interface NewCallback extends JobRef {
+  readonly content: CallbackContent
+  /** The job's own address and secret, where it carries them. */
+  readonly url?: string | undefined
+  readonly secret?: string | undefined
+  /** Epoch milliseconds before which it must not be sent. */
+  readonly notBefore: number
+}
+
+/** The outbox that makes callbacks durable. */
+export interface CallbackPort {
+  /** Adds a callback in the caller's transaction; returns its id. */
+  add(callback: NewCallback): string
+}
