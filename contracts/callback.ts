@@ -1,5 +1,5 @@
 import type { Dialect } from './job.ts'
-import type { JobStatus } from './status.ts'
+import type { JobStatus, UpdateStatus } from './status.ts'
 
 /** The outcome of one recipient, as a callback tells it. */
 export interface RecipientUpdate {
@@ -31,4 +31,35 @@ export interface CallbackContent {
 export interface CallbackRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+}
+
+/** A callback as its receiver reads it, whatever dialect it came in. */
+export interface CallbackMessage {
+  readonly dialect: Dialect
+  readonly jobId: string | number
+  /** In the canonical words; `spec` names none. */
+  readonly status?: JobStatus
+  /** Over the whole job; `spec` names none. */
+  readonly sent?: number
+  readonly failed?: number
+  /** Empty in `flow`, which names only the addresses that failed, in `errors`. */
+  readonly updates: readonly ReceivedUpdate[]
+  readonly errors: readonly string[]
+  /** Epoch seconds; `spec` alone. */
+  readonly timestamp?: number
+  /** `plugin` alone. */
+  readonly token?: string
+}
+
+/** One recipient of a received callback, named by userid (`spec`), by address (`plugin`) or by both (`detailed`). */
+export interface ReceivedUpdate {
+  readonly userid?: number | string
+  readonly email?: string
+  readonly status: UpdateStatus
+  readonly certificateUrl?: string
+  /** Epoch seconds. */
+  readonly timeSent?: number
+  readonly error?: string
+  readonly messageId?: string
+  readonly attempts?: number
 }

@@ -1,4 +1,5 @@
 import type { Dialect, JobType } from './job.ts'
+import type { Refusal } from './signature.ts'
 import type { JobStatus, RecipientStatus } from './status.ts'
 
 /** Which job an event belongs to. `job` is the id in its string form. */
@@ -10,12 +11,23 @@ export interface JobRef {
 /** By which door something came. */
 export type Via = 'api' | 'sqs'
 
+/** What the stand-in for Moodle made of a callback. */
+export type CallbackVerdict =
+  'applied' | 'unchanged' | Refusal | 'token-missing' | 'token-wrong' | 'malformed' | 'invalid' | 'unknown-job'
+
 /**
  * The account of what happened; the tables are the truth. An event is written in the transaction of the change that it
  * records. It holds recipient keys and keyed hashes of addresses, never addresses, names, passwords or secrets.
  */
 export type JournalEvent =
-  | ({ type: 'job.accepted'; via: Via; dialect: Dialect; jobType: JobType; recipients: number; batches: number } & JobRef)
+  | ({
+      type: 'job.accepted'
+      via: Via
+      dialect: Dialect
+      jobType: JobType
+      recipients: number
+      batches: number
+    } & JobRef)
   | ({ type: 'job.duplicate'; via: Via; recipients: number } & JobRef)
   | { type: 'job.refused'; via: Via; tenant?: number; job?: string; status: number; reason: string }
   | ({ type: 'job.advice'; code: string; path: string; text: string; fix: string } & JobRef)
@@ -27,10 +39,29 @@ export type JournalEvent =
   | ({ type: 'mail.found'; recipient: string; messageId: string } & JobRef)
   | ({ type: 'mail.ambiguous'; recipient: string; messageId: string; attempt: number } & JobRef)
   | ({ type: 'mail.feedback'; recipient: string; kind: 'bounce' | 'complaint' | 'delivery'; detail: string } & JobRef)
-  | ({ type: 'recipient.outcome'; recipient: string; status: RecipientStatus; attempt: number; error?: string } & JobRef)
+  | ({
+      type: 'recipient.outcome'
+      recipient: string
+      status: RecipientStatus
+      attempt: number
+      error?: string
+    } & JobRef)
   | ({ type: 'recipient.retry'; recipient: string; attempt: number; dueAt: number; error: string } & JobRef)
-  | ({ type: 'pass.ended'; messageId: string; sent: number; failed: number; retried: number; milliseconds: number } & JobRef)
-  | ({ type: 'callback.created'; callback: string; updates: number; state: 'waiting' | 'parked'; reason?: string } & JobRef)
+  | ({
+      type: 'pass.ended'
+      messageId: string
+      sent: number
+      failed: number
+      retried: number
+      milliseconds: number
+    } & JobRef)
+  | ({
+      type: 'callback.created'
+      callback: string
+      updates: number
+      state: 'waiting' | 'parked'
+      reason?: string
+    } & JobRef)
   | ({
       type: 'callback.attempt'
       callback: string
@@ -41,6 +72,29 @@ export type JournalEvent =
       milliseconds: number
     } & JobRef)
   | ({ type: 'callback.settled'; callback: string; state: 'delivered' | 'dead'; attempts: number } & JobRef)
+  | ({
+      type: 'moodle.submitted'
+      via: Via
+      dialect: Dialect
+      recipients: number
+      batches: number
+      accepted: number
+      refused: number
+      local: number
+      reason?: string
+    } & JobRef)
+  | { type: 'moodle.duplicate'; tenant: number; recipients: number; text: string }
+  | {
+      type: 'moodle.callback'
+      tenant?: number
+      job?: string
+      status: number
+      verdict: CallbackVerdict
+      reason?: string
+      applied: number
+      unchanged: number
+      unknown: number
+    }
   | { type: 'state.reset'; tenant?: number }
   | { type: 'emulator.started'; boot: number; recovered: number }
 

@@ -5,7 +5,15 @@ export const dialects = ['spec', 'detailed', 'flow', 'plugin'] as const
 export type Dialect = (typeof dialects)[number]
 
 /** The job types that the dialects' own names map to, one list for all. `custom` carries its own subject and html. */
-export const jobTypes = ['reminder', 'reengagement', 'welcome', 'csv_import', 'licence', 'certificate', 'custom'] as const
+export const jobTypes = [
+  'reminder',
+  'reengagement',
+  'welcome',
+  'csv_import',
+  'licence',
+  'certificate',
+  'custom',
+] as const
 export type JobType = (typeof jobTypes)[number]
 
 /** What a job asks for: mail, a certificate, or both. */
@@ -23,7 +31,10 @@ export interface Recipient {
   readonly lastname?: string
   /** Everything else the message says about this recipient: password, license_code, course, … */
   readonly data: JsonObject
-  /** SHA-256 (hex) over the recipient as it was sent: a known key with another hash is a conflict. */
+  /**
+   * SHA-256 (hex) over the recipient as it was sent, whatever the order of its fields, without the row's own state
+   * (`status`, `sent_at`, …): a known key with another hash is a conflict.
+   */
   readonly contentHash: string
   /** Why no mail can go to this address. The rest of the job goes on. */
   readonly invalid?: string
@@ -51,6 +62,8 @@ export interface Job {
   readonly typeName: string
   readonly action: ActionType
   readonly recipients: readonly Recipient[]
+  /** How many recipients of this message were left out because an equal one comes before them. */
+  readonly duplicates: number
   readonly templateId?: string
   readonly templateData: JsonObject
   readonly courseId?: number
@@ -63,7 +76,10 @@ export interface Job {
   readonly callbackSecret?: string
   readonly parentJobId?: string | number
   readonly timestamp?: string
-  /** SHA-256 (hex) over the job-level content without `timestamp` and the recipients. */
+  /**
+   * SHA-256 (hex) over the job-level content, whatever the order of its fields, without the recipients and what differs
+   * from one message of a job to the next (`timestamp`, `created_at`, `status`, `email_count`).
+   */
   readonly contentHash: string
   readonly advice: readonly Advice[]
 }
@@ -77,7 +93,8 @@ export interface Issue {
   readonly fix?: string
 }
 
-export type Decoded = { readonly ok: true; readonly job: Job } | { readonly ok: false; readonly issues: readonly Issue[] }
+export type Decoded =
+  { readonly ok: true; readonly job: Job } | { readonly ok: false; readonly issues: readonly Issue[] }
 
 /** What the transport knows beside the body. */
 export interface Envelope {

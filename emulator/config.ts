@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { dialects } from '../contracts/job.ts'
 
+/** A boolean, or what the environment writes for one: `z.coerce` would take `OFFLOAD_EPHEMERAL=false` for true. */
+const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or false' })
+
 const port = z.coerce.number().int().min(0).max(65535)
 
 /** `5s`, `30s`, `2m`, `500ms`, `1h`, or a number of seconds → milliseconds. */
@@ -38,14 +41,14 @@ export const configSchema = z.strictObject({
   host: z.array(z.string().min(1)).min(1).default(['127.0.0.1']),
   public_url: httpUrl.optional(),
   data_dir: z.string().min(1).default('.offload'),
-  ephemeral: z.coerce.boolean().default(false),
+  ephemeral: flag.default(false),
   seed: z.coerce.string().min(1).optional(),
   speed: z.coerce.number().positive().max(100_000).default(1),
   worker: z.enum(['builtin', 'none']).default('builtin'),
   worker_concurrency: z.coerce.number().int().min(1).max(64).default(4),
   mailpit: httpUrl.optional(),
   smtp: hostPort.optional(),
-  verify_signatures: z.coerce.boolean().default(false),
+  verify_signatures: flag.default(false),
 
   callback_url: httpUrl.optional(),
   callback_delay: duration.default(1000),
@@ -67,6 +70,7 @@ export const configSchema = z.strictObject({
   dialect: z.enum(dialects).default('spec'),
   mail_from: z.string().default('ManiReports <noreply@manireports.test>'),
   locale: z.string().default('en'),
+  issuer: z.string().default('ManiReports Academy'),
   maximum_message_size: z.coerce.number().int().min(1024).max(1_048_576).default(1_048_576),
 
   tenants: z.record(z.string().regex(/^\d+$/), tenantSettings).default({}),

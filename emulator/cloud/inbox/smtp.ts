@@ -1,0 +1,131 @@
+import { once } from 'node:events'
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
+import { messageOf } from '../../kernel/errors.ts'
+import type { Chaos } from './chaos.ts'
+
+/** What came over one SMTP transaction. */
+export interface Received {
+  readonly from: string
+  readonly to: readonly string[]
+  readonly username: string
+  readonly raw: Buffer
+}
+
+export interface SmtpListenerOptions {
+  readonly host: string
+  readonly port: number
+  readonly chaos: Chaos
+  /** Resolves with the message's id once it is on disk. */
+  readonly accept: (received: Received) => Promise<string>
+  readonly onRefused: () => void
+}
+
+export interface SmtpListener {
+  readonly host: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Mailpit's limits. */
+const maxSize = 50 * 1024 * 1024
+const maxRecipients = 100
+
+function refusal(responseCode: number, message: string): Error {
+  return Object.assign(new Error(message), { responseCode })
+}
+
+/** The whole message, or undefined when it is too big; then the rest of it is read and dropped. */
+async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size <= maxSize) chunks.push(chunk)
+    else chunks.length = 0
+  }
+  return size > maxSize ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+}
+
+/**
+ * Takes whatever anybody sends, with or without a login, and answers `250 2.0.0 Ok: queued as <ID>` when it is durable.
+ * A connection waits 100 ms for its greeting (smtp-server's check for early talkers), so clients should reuse theirs.
+ */
+export async function listenSmtp(options: SmtpListenerOptions): Promise<SmtpListener> {
+  const { chaos, accept, onRefused } = options
+
+  const receive = async (stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> => {
+    const raw = await collect(stream)
+    if (raw === undefined) {
+      throw refusal(552, `5.3.4 Requested mail action aborted: exceeded storage allocation (${maxSize})`)
+    }
+    const { mailFrom, rcptTo } = session.envelope
+    return accept({
+      from: mailFrom === false ? '' : mailFrom.address,
+      to: rcptTo.map(({ address }) => address),
+      username: typeof session.user === 'string' ? session.user : '',
+      raw,
+    })
+  }
+
+  const server = new SMTPServer({
+    name: 'offload-inbox',
+    logger: false,
+    disableReverseLookup: true,
+    disabledCommands: ['STARTTLS'],
+    authOptional: true,
+    allowInsecureAuth: true,
+    authMethods: ['PLAIN', 'LOGIN'],
+    size: maxSize,
+    // Our replies carry their own enhanced codes: smtp-server would answer 2.6.0 where Mailpit answers 2.0.0.
+    hideENHANCEDSTATUSCODES: true,
+    onAuth(auth, _session, callback) {
+      const code = chaos.strike('authentication')
+      if (code !== undefined) callback(refusal(code, 'Chaos authentication error'))
+      else callback(null, { user: auth.username ?? '' })
+    },
+    onMailFrom(_address, _session, callback) {
+      const code = chaos.strike('sender')
+      if (code !== undefined) onRefused()
+      callback(code === undefined ? null : refusal(code, 'Chaos sender error'))
+    },
+    onRcptTo(_address, session, callback) {
+      const code = chaos.strike('recipient')
+      if (code !== undefined) {
+        onRefused()
+        callback(refusal(code, 'Chaos recipient error'))
+      } else if (session.envelope.rcptTo.length >= maxRecipients) {
+        callback(refusal(452, '4.5.3 Too many recipients'))
+      } else callback(null)
+    },
+    onData(stream, session, callback) {
+      receive(stream, session).then(
+        (id) => callback(null, `2.0.0 Ok: queued as ${id}`),
+        (error: unknown) => {
+          onRefused()
+          const known = error instanceof Error && 'responseCode' in error
+          callback(known ? error : refusal(451, `4.3.5 Unable to process mail: ${messageOf(error)}`))
+        },
+      )
+    },
+  })
+  // A client that goes away is the normal end of a connection; what it had not finished was not acknowledged.
+  server.on('error', () => {})
+
+  server.listen(options.port, options.host)
+  await once(server.server, 'listening')
+  const address = server.server.address()
+  if (address === null || typeof address === 'string') throw new Error('the SMTP listener has no TCP address')
+
+  return {
+    host: options.host,
+    port: address.port,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        for (const connection of server.connections) {
+          connection.send(421, '4.3.2 The inbox is shutting down')
+          connection.close()
+        }
+      }),
+  }
+}

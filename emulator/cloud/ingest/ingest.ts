@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import { decodeJobText, splitJob } from '../../../contracts/dialects/index.ts'
+import type { Envelope, Issue, Job, JsonObject } from '../../../contracts/job.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import { EmulatorError } from '../../kernel/errors.ts'
+import type { Journal } from '../../kernel/journal.ts'
+import type { Store } from '../../kernel/store.ts'
+
+/** What ingest needs of the queue and of the ledger; both take part in the caller's transaction. */
+export interface IngestPorts {
+  readonly enqueue: (message: {
+    body: string
+    attributes: Record<string, { dataType: string; value: string }>
+  }) => { messageId: string }
+  /** `enqueueAll` is called where something is new; it returns the ids of the messages that carry the job. */
+  readonly admit: (job: Job, enqueueAll: () => string[]) => { added: number }
+}
+
+export interface IngestDeps extends IngestPorts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly journal: Journal
+  /** Holds the job's callbacks back until the returned function is called: no callback before the submit's answer. */
+  readonly hold: (tenant: number, job: string) => () => void
+  /** Bytes that one message of the queue may have. */
+  readonly maximumMessageSize: number
+}
+
+export interface Submission {
+  readonly body: Uint8Array
+  readonly envelope: Envelope
+  /** `Idempotency-Key`: the same key and body get the same answer, another body is refused. */
+  readonly idempotencyKey?: string | undefined
+}
+
+export interface Accepted {
+  readonly job_id: string | number
+  readonly status: 'queued'
+  /** Recipients in this submission. */
+  readonly recipients: number
+  /** Messages that they were queued in. */
+  readonly batches: number
+}
+
+/** `repeated`: nothing was new, and this is the first answer again. */
+export interface Answer {
+  readonly accepted: Accepted
+  readonly repeated: boolean
+  readonly job: Job
+  /** To be called when the answer has been written out. */
+  readonly answered: () => void
+}
+
+export type IngestErrorCode = 'job-invalid' | 'job-conflict' | 'idempotency-conflict'
+
+/** Room in a message for its attributes, which count against the queue's limit. */
+const attributeBytes = 512
+
+/** Takes a job from HTTP into the ledger and the queue, in one transaction that is on disk before the answer. */
+export function createIngest({ store, clock, journal, enqueue, admit, hold, maximumMessageSize }: IngestDeps) {
+  store.define(`
+    CREATE TABLE IF NOT EXISTS submissions (
+      identity TEXT PRIMARY KEY,
+      tenant INTEGER NOT NULL,
+      body_hash TEXT NOT NULL,
+      answer TEXT NOT NULL,
+      created_at INTEGER NOT NULL
+    ) WITHOUT ROWID
+  `)
+
+  interface Row {
+    body_hash: string
+    answer: string
+  }
+  const known = (identity: string) => store.get<Row>('SELECT * FROM submissions WHERE identity = ?', identity)
+  const remember = (identity: string, tenant: number, bodyHash: string, answer: Accepted) =>
+    store.run(
+      'INSERT OR IGNORE INTO submissions VALUES (?, ?, ?, ?, ?)',
+      identity,
+      tenant,
+      bodyHash,
+      JSON.stringify(answer),
+      clock.now(),
+    )
+
+  const read = ({ body, envelope }: Submission): Job => {
+    const decoded = decodeJobText(body, envelope)
+    if (decoded.ok) return decoded.job
+    throw new EmulatorError<IngestErrorCode>('job-invalid', 'The job message does not hold the contract.', {
+      issues: decoded.issues satisfies readonly Issue[],
+    })
+  }
+
+  const attributesOf = (job: Job) => ({
+    CompanyId: { dataType: 'Number', value: String(job.tenant) },
+    JobType: { dataType: 'String', value: job.typeName },
+  })
+
+  /** Queues the body as it came, or, over a message's limit, in parts of the same dialect. */
+  const enqueueAll = (body: Uint8Array, job: Job): string[] => {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+    const messages = splitJob(JSON.parse(text) as JsonObject, job.dialect, {
+      maxBytes: maximumMessageSize - attributeBytes,
+      maxRecipients: Infinity,
+    })
+    const attributes = attributesOf(job)
+    return messages.map((message) => enqueue({ body: message, attributes }).messageId)
+  }
+
+  async function submit(submission: Submission): Promise<Answer> {
+    const job = read(submission)
+    const bodyHash = createHash('sha256').update(submission.body).digest('hex')
+    const keyIdentity =
+      submission.idempotencyKey === undefined ? undefined : `key ${job.tenant} ${submission.idempotencyKey}`
+    const identities = [`body ${job.tenant} ${bodyHash}`, `job ${job.tenant} ${String(job.jobId)}`]
+
+    const answered = hold(job.tenant, String(job.jobId))
+    const result = store.write(() => {
+      const byKey = keyIdentity === undefined ? undefined : known(keyIdentity)
+      if (byKey !== undefined && byKey.body_hash !== bodyHash) {
+        throw new EmulatorError<IngestErrorCode>(
+          'idempotency-conflict',
+          `The Idempotency-Key "${submission.idempotencyKey}" was used with another body. Use a new key for a new submission.`,
+        )
+      }
+      let batches = 1
+      const { added } = admit(job, () => {
+        const ids = enqueueAll(submission.body, job)
+        batches = ids.length
+        return ids
+      })
+      const earlier = [byKey, ...identities.map(known)].find((row) => row !== undefined)
+      if (added === 0 && earlier !== undefined) {
+        return { accepted: JSON.parse(earlier.answer) as Accepted, repeated: true, job, answered }
+      }
+      const accepted: Accepted = { job_id: job.jobId, status: 'queued', recipients: job.recipients.length, batches }
+      for (const identity of keyIdentity === undefined ? identities : [keyIdentity, ...identities]) {
+        remember(identity, job.tenant, bodyHash, accepted)
+      }
+      return { accepted, repeated: added === 0, job, answered }
+    })
+    result.catch(answered)
+    return await result
+  }
+
+  return {
+    submit,
+    /** Writes down why a submission was refused, for the log. */
+    refused(status: number, reason: string): void {
+      journal.record({ type: 'job.refused', via: 'api', status, reason })
+    },
+    reset(tenant?: number): void {
+      if (tenant === undefined) store.run('DELETE FROM submissions')
+      else store.run('DELETE FROM submissions WHERE tenant = ?', tenant)
+    },
+  }
+}
+
+export type Ingest = ReturnType<typeof createIngest>

@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { invalidValue, missingParameter } from '../errors.ts'
+import { operation, queueUrl, type Operation, type QueueEngine } from '../operation.ts'
+import type { Queue } from '../registry.ts'
+import { batchAnswer, checkBatch, eachEntry } from './batch.ts'
+
+const entry = z.object({ ReceiptHandle: z.string(), VisibilityTimeout: z.int() })
+const batchEntry = entry.extend({ Id: z.string(), VisibilityTimeout: z.int().optional() })
+
+// A message that is visible already can be hidden again by its last handle; only one that was deleted is refused.
+function change({ clock, messages }: QueueEngine, queue: Queue, handle: string, seconds: number): void {
+  if (seconds < 0 || seconds > 43_200) {
+    throw invalidValue(seconds, 'VisibilityTimeout', 'VisibilityTimeout must be an integer between 0 and 43200.')
+  }
+  const at = seconds === 0 ? clock.now() : clock.deadline(seconds * 1000)
+  if (messages.setVisibleAt(queue, handle, at) === 'gone') {
+    throw invalidValue(
+      handle,
+      'ReceiptHandle',
+      'Message does not exist or is not available for visibility timeout change.',
+    )
+  }
+}
+
+export function changeMessageVisibility(engine: QueueEngine): Operation {
+  const { store, registry } = engine
+  return operation('ChangeMessageVisibility', entry.extend({ QueueUrl: queueUrl }), async (input) => {
+    registry.get(input.QueueUrl)
+    if (input.ReceiptHandle === '') throw missingParameter('ReceiptHandle')
+    await store.write(() => change(engine, registry.get(input.QueueUrl), input.ReceiptHandle, input.VisibilityTimeout))
+    return undefined
+  })
+}
+
+export function changeMessageVisibilityBatch(engine: QueueEngine): Operation {
+  const { store, registry } = engine
+  const schema = z.object({ QueueUrl: queueUrl, Entries: z.array(batchEntry).default([]) })
+  return operation('ChangeMessageVisibilityBatch', schema, async ({ QueueUrl: name, Entries: entries }) => {
+    registry.get(name)
+    checkBatch('ChangeMessageVisibilityBatchRequestEntry', entries)
+    const { done, failed } = await store.write(() => {
+      const queue = registry.get(name)
+      return eachEntry(entries, ({ Id, ReceiptHandle: handle, VisibilityTimeout: seconds = 0 }) => {
+        change(engine, queue, handle, seconds)
+        return { Id }
+      })
+    })
+    return batchAnswer(done, failed)
+  })
+}

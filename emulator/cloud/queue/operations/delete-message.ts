@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { missingParameter } from '../errors.ts'
+import { operation, queueUrl, type Operation, type QueueEngine } from '../operation.ts'
+import { batchAnswer, checkBatch, eachEntry } from './batch.ts'
+
+// Deleting with an expired handle, and deleting twice, succeeds on a standard queue. A handle that a later receive has
+// made stale succeeds too, but the message stays: it is the later receiver's.
+export function deleteMessage({ store, registry, messages }: QueueEngine): Operation {
+  const schema = z.object({ QueueUrl: queueUrl, ReceiptHandle: z.string() })
+  return operation('DeleteMessage', schema, async ({ QueueUrl: name, ReceiptHandle: handle }) => {
+    registry.get(name)
+    if (handle === '') throw missingParameter('ReceiptHandle')
+    await store.write(() => messages.remove(registry.get(name), handle))
+    return undefined
+  })
+}
+
+export function deleteMessageBatch({ store, registry, messages }: QueueEngine): Operation {
+  const schema = z.object({
+    QueueUrl: queueUrl,
+    Entries: z.array(z.object({ Id: z.string(), ReceiptHandle: z.string() })).default([]),
+  })
+  return operation('DeleteMessageBatch', schema, async ({ QueueUrl: name, Entries: entries }) => {
+    registry.get(name)
+    checkBatch('DeleteMessageBatchRequestEntry', entries)
+    const { done, failed } = await store.write(() => {
+      const queue = registry.get(name)
+      return eachEntry(entries, ({ Id, ReceiptHandle: handle }) => {
+        messages.remove(queue, handle)
+        return { Id }
+      })
+    })
+    return batchAnswer(done, failed)
+  })
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../../kernel/clock.ts'
+import type { Ids } from '../../kernel/ids.ts'
+import type { Journal } from '../../kernel/journal.ts'
+import type { Store } from '../../kernel/store.ts'
+import type { QueuePort } from '../../worker/ports.ts'
+import { embeddedConsumer } from './embedded-consumer.ts'
+import { createMessages, type Counts, type Messages, type PeekedMessage } from './messages.ts'
+import type { QueueEngine } from './operation.ts'
+import { enqueue } from './operations/send-message.ts'
+import { createOperations, type Operations } from './operations/table.ts'
+import { createReceivers } from './receivers.ts'
+import { createRegistry } from './registry.ts'
+import type { NewMessage } from './sending.ts'
+
+export { queueArn } from './registry.ts'
+export type { PeekedMessage } from './messages.ts'
+
+export interface QueueOverview extends Counts {
+  readonly name: string
+  /** The age in milliseconds of the message that has waited longest to be received. */
+  readonly oldestAgeMs: number | undefined
+  /** Name of its dead-letter queue. */
+  readonly dlq: string | undefined
+}
+
+/** The queue service: SQS's operations for the protocols, and the same paths for the emulator's own parts. */
+export interface Queues {
+  /** SQS's operations by name, for the protocol faces. */
+  readonly operations: Operations
+  /** The account that queue URLs and ARNs name. */
+  readonly account: string
+  /** How many messages the embedded worker of the process before held; they are visible again. */
+  readonly recovered: number
+  /** Creates the queue unless one of this name exists; attributes as CreateQueue takes them. */
+  ensureQueue(name: string, attributes?: Readonly<Record<string, string>>): void
+  /** Adds a message in the caller's transaction (`store.tx`). Throws a `QueueError`. */
+  enqueue(queueName: string, message: Pick<NewMessage, 'body' | 'attributes'>): { readonly messageId: string }
+  /** The queue as the worker in this process consumes it. */
+  consumer(queueName: string, options: { readonly visibilityTimeoutMs: number }): QueuePort
+  overview(): QueueOverview[]
+  /** What lies in a queue, oldest first, without receiving it. */
+  peek(queueName: string, limit: number): PeekedMessage[]
+  /** Moves all dead letters back to where they came from. */
+  redrive(deadLetterQueue: string): { readonly moved: number }
+  /** Removes all messages, or those whose `CompanyId` attribute names the tenant. The queues stay. */
+  reset(tenant?: number): void
+  /** Ends all waits with nothing. */
+  close(): void
+}
+
+export interface QueuesOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly journal: Journal
+  readonly account: string
+  readonly region: string
+  /** Bytes a message, and a batch, may have. */
+  readonly maximumMessageSize: number
+}
+
+export function createQueues(options: QueuesOptions): Queues {
+  const { store, clock, ids, journal, account, maximumMessageSize } = options
+  const registry = createRegistry(options)
+  const receivers = createReceivers({ store, clock, registry, messages: () => messages })
+  const messages: Messages = createMessages({ store, clock, ids, journal, registry, changed: receivers.wake })
+  const engine: QueueEngine = { store, clock, registry, messages, receivers, account, maximumMessageSize }
+
+  return {
+    operations: createOperations(engine),
+    account,
+    recovered: messages.recovered,
+    ensureQueue(name, attributes = {}) {
+      if (registry.find(name) === undefined) registry.create(name, attributes)
+    },
+    enqueue: (queueName, message) => store.tx(() => enqueue(engine, queueName, message)),
+    consumer: (queueName, consumerOptions) => embeddedConsumer(engine, queueName, consumerOptions),
+    overview: () =>
+      registry.all().map((queue) => ({
+        name: queue.name,
+        ...messages.count(queue),
+        oldestAgeMs: messages.oldestAgeMs(queue),
+        dlq: queue.settings.redrive?.target,
+      })),
+    peek: (queueName, limit) => messages.peek(registry.get(queueName), limit),
+    redrive(deadLetterQueue) {
+      const queue = registry.get(deadLetterQueue)
+      const source = registry.all().find((other) => other.settings.redrive?.target === queue.name)
+      return { moved: store.tx(() => messages.redrive(queue, source)) }
+    },
+    reset: (tenant) => store.tx(() => messages.clear(tenant)),
+    close: receivers.close,
+  }
+}

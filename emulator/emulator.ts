@@ -1,0 +1,467 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import Fastify from 'fastify'
+import { encodeJob } from '../contracts/dialects/index.ts'
+import type { Dialect, Recipient } from '../contracts/job.ts'
+import { createIngest } from './cloud/ingest/ingest.ts'
+import { createInbox } from './cloud/inbox/inbox.ts'
+import { checkMailpit, createMailpitLookup } from './cloud/mail/mailpit.ts'
+import { createMailProvider } from './cloud/mail/provider.ts'
+import { innerSmtpAddress, parseSmtpAddress } from './cloud/mail/smtp-host.ts'
+import { createSmtpTransport } from './cloud/mail/transport.ts'
+import { createObjects } from './cloud/objects/objects.ts'
+import { createQueues } from './cloud/queue/queues.ts'
+import { configSchema, type Config, type ConfigInput } from './config.ts'
+import { createApp, type RequestLine } from './http/app.ts'
+import { controlFace, type SendRequest } from './http/control/face.ts'
+import { ingestFace } from './http/ingest/face.ts'
+import { mailpitFace } from './http/mailpit/face.ts'
+import { moodleFace } from './http/moodle/face.ts'
+import { pageFace, verificationFace } from './http/page/face.ts'
+import { s3Face } from './http/s3/face.ts'
+import { sqsFace } from './http/sqs/face.ts'
+import { systemClock, type Clock } from './kernel/clock.ts'
+import { EmulatorError, messageOf } from './kernel/errors.ts'
+import { boot } from './kernel/installation.ts'
+import { createJournal, type Journal } from './kernel/journal.ts'
+import { lockDirectory } from './kernel/lock.ts'
+import { openStore } from './kernel/store.ts'
+import { createMoodle } from './moodle/moodle.ts'
+import { sampleRecipients } from './moodle/sample-people.ts'
+import { settingsToCopy } from './moodle/settings-to-copy.ts'
+import { version } from './version.ts'
+import { createAttempt } from './worker/attempt.ts'
+import { createCallbacks } from './worker/callbacks/callbacks.ts'
+import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
+import { createLedger } from './worker/ledger/ledger.ts'
+import type { JobFields, JobRow } from './worker/ledger/tables.ts'
+import { createPool } from './worker/pool.ts'
+import { createSettler } from './worker/settler.ts'
+import { createStages } from './worker/stages.ts'
+
+export type { Config, ConfigInput } from './config.ts'
+export type { RequestLine } from './http/app.ts'
+
+const account = '000000000000'
+const region = 'us-east-1'
+const queueName = 'manireports-jobs'
+const bucket = 'manireports-certificates'
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+
+/** The queue's visibility timeout, as AWS sets it where nobody does. */
+const visibilitySeconds = 30
+
+/** A running emulator. Base URLs are without a final slash; `smtp` is host:port. */
+export interface Emulator {
+  readonly config: Config
+  readonly url: string
+  readonly smtp: string
+  readonly inbox: string
+  readonly queueUrl: string
+  readonly dashboard: string
+  readonly seed: string
+  /** Grows by one at each start on the same state. */
+  readonly boot: number
+  readonly journal: Journal
+  /** Every answered request, as it happens; returns how to stop. */
+  onRequest(listener: (line: RequestLine) => void): () => void
+  stop(): Promise<void>
+}
+
+/**
+ * Starts everything: ports, worker, stand-in for Moodle. Options are the configuration's own names (`port: 0` takes a
+ * free one). Throws EmulatorError `bad-configuration`, `port-taken`, `mailpit-unreachable` or `state-locked`.
+ */
+export async function createEmulator(options: ConfigInput & { clock?: Clock } = {}): Promise<Emulator> {
+  const { clock: givenClock, ...input } = options
+  const parsed = configSchema.safeParse(input)
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+    throw new EmulatorError('bad-configuration', issues.join('; '), { issues: parsed.error.issues })
+  }
+  const config = parsed.data
+  const clock = givenClock ?? systemClock({ speed: config.speed })
+
+  // What was started is pushed; stopping pops.
+  const stops: (() => void | Promise<void>)[] = []
+  const stopAll = async () => {
+    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
+  }
+  try {
+    return await start(config, clock, stops, stopAll)
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+async function start(
+  config: Config,
+  clock: Clock,
+  stops: (() => void | Promise<void>)[],
+  stopAll: () => Promise<void>,
+): Promise<Emulator> {
+  const onError = (error: unknown) => {
+    process.stderr.write(`offload: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  }
+  const directory = config.ephemeral ? undefined : resolve(config.data_dir)
+  if (directory !== undefined) {
+    const lock = lockDirectory(directory)
+    stops.push(() => lock.release())
+  }
+  const store = openStore(directory === undefined ? {} : { directory })
+  stops.push(() => store.close())
+  const { seed, boot: bootNumber, ids } = boot({ store, seed: config.seed })
+  const journal = createJournal({ store, clock })
+  const stages = createStages(clock)
+
+  // The ports are known only when they are open, and links, settings and callbacks name them.
+  const at = { url: '', smtp: '', inbox: '' }
+  const publicUrl = () => config.public_url?.replace(/\/+$/, '') ?? at.url
+  const tenantSettings = (tenant: number) => config.tenants[String(tenant)] ?? {}
+
+  const queues = createQueues({ store, clock, ids, journal, account, region, maximumMessageSize: config.maximum_message_size })
+  queues.ensureQueue(`${queueName}-dlq`, {})
+  queues.ensureQueue(queueName, {
+    VisibilityTimeout: String(visibilitySeconds),
+    RedrivePolicy: JSON.stringify({
+      deadLetterTargetArn: `arn:aws:sqs:${region}:${account}:${queueName}-dlq`,
+      maxReceiveCount: 10,
+    }),
+  })
+  stops.push(() => queues.close())
+  const objects = createObjects({ store, clock, region, credentials, bucket, baseUrl: publicUrl })
+
+  const callbacks = createCallbacks({
+    store,
+    clock,
+    ids,
+    journal,
+    settings: {
+      targetOf: (tenant) => {
+        const own = tenantSettings(tenant)
+        const url = own.callback_url ?? config.callback_url
+        return {
+          ...(url === undefined ? {} : { url }),
+          secret: own.cloud_callback_secret ?? config.cloud_callback_secret,
+          token: own.plugin_token ?? config.plugin_token,
+        }
+      },
+      delayMs: config.callback_delay,
+      timeoutMs: config.callback_timeout,
+      retryScheduleMs: config.cloud_retry_policy,
+      connectTo: config.callback_connect_to,
+      allowHosts: config.allow_callback_host,
+    },
+  })
+
+  const ledger = createLedger({
+    store,
+    clock,
+    ids,
+    journal,
+    callbacks,
+    verifyBase: publicUrl,
+    owner: `embedded:${bootNumber}`,
+    retrySchedule: config.cloud_retry_policy,
+    bounceWindowMs: config.bounce_window,
+  })
+  const recovered = ledger.recover()
+
+  const inbox = createInbox({ store, clock, ids })
+  stops.push(() => inbox.close())
+  const smtp = await openMail(config, inbox)
+  at.smtp = smtp.shown
+  const transport = createSmtpTransport({ address: smtp.address })
+  stops.push(() => transport.close())
+  const mail = createMailProvider({
+    transport,
+    clock,
+    from: config.mail_from,
+    find:
+      config.mailpit === undefined
+        ? (messageId) => Promise.resolve(inbox.find(messageId))
+        : createMailpitLookup({ url: config.mailpit }),
+  })
+
+  const certificates = createCertificateRenderer({ threads: Math.min(2, availableParallelism()) })
+  stops.push(() => certificates.close())
+  const attempt = createAttempt({
+    ids,
+    objects,
+    certificates,
+    mail,
+    settingsOf: (tenant) => ({
+      presignedUrlTtlSeconds: tenantSettings(tenant).presigned_url_ttl ?? config.presigned_url_ttl,
+      certificateDelivery: config.certificate_delivery,
+      locale: config.locale,
+      issuer: config.issuer,
+    }),
+    finding: (job, recipient, text) => {
+      if (!ledger.find(job.id, recipient, text)) return
+      journal.record({ type: 'job.finding', tenant: job.tenant, job: job.job, ...(recipient === undefined ? {} : { recipient }), text })
+    },
+    ambiguous: (job, recipient, messageId, attempt) =>
+      journal.record({ type: 'mail.ambiguous', tenant: job.tenant, job: job.job, recipient, messageId, attempt }),
+    stage: stages.measure,
+  })
+
+  const ingest = createIngest({
+    store,
+    clock,
+    journal,
+    maximumMessageSize: config.maximum_message_size,
+    hold: (tenant, job) => {
+      callbacks.hold(tenant, job)
+      return () => callbacks.release(tenant, job)
+    },
+    enqueue: (message) => queues.enqueue(queueName, message),
+    admit: (job, enqueue) => ledger.admit(job, { enqueue }, 'api'),
+  })
+
+  const moodle = createMoodle({
+    store,
+    clock,
+    ids,
+    journal,
+    settings: {
+      endpoint: () => at.url,
+      queueUrl: () => `${at.url}/${account}/${queueName}`,
+      token: () => config.ingest_token,
+      callbackBase: () => at.url,
+      batchSize: () => config.job_batch_size,
+      maximumMessageSize: config.maximum_message_size,
+      fallbackBehavior: () => config.cloud_fallback_behavior,
+      secret: (tenant) => tenantSettings(tenant).cloud_callback_secret ?? config.cloud_callback_secret,
+      pluginToken: (tenant) => tenantSettings(tenant).plugin_token ?? config.plugin_token,
+    },
+  })
+
+  /** Retries a job's failed recipients: by the stand-in where it submitted the job, else by a new job of our own. */
+  const retry = async (job: JobRow, recipient?: string) => {
+    const failed = ledger.failed(job.id).filter(({ key }) => recipient === undefined || key === recipient)
+    if (failed.length === 0) {
+      throw new EmulatorError('nothing-to-retry', `Job ${job.job} has no failed recipient${recipient === undefined ? '' : ` ${recipient}`}.`)
+    }
+    if (moodle.job(job.job) !== undefined) {
+      const { jobIds } = await moodle.retry(job.job, recipient === undefined ? {} : { recipient })
+      return { job_id: jobIds[0] ?? '', recipients: failed.length }
+    }
+    const fields = JSON.parse(job.fields) as JobFields
+    const jobId = newJobId(job.dialect)
+    const body = encodeJob(jobToRetry(fields, failed, jobId, clock), job.dialect)
+    const { accepted, answered } = await ingest.submit({
+      body: Buffer.from(JSON.stringify(body)),
+      envelope: { tenant: job.tenant, jobType: job.type_name },
+    })
+    answered()
+    return { job_id: accepted.job_id, recipients: accepted.recipients }
+  }
+  const newJobId = (dialect: Dialect): string | number =>
+    dialect === 'spec' || dialect === 'detailed' ? ids.next('job') : 2_000_000_000 + (store.run('INSERT INTO job_numbers DEFAULT VALUES').lastInsertRowid)
+  store.define('CREATE TABLE IF NOT EXISTS job_numbers (id INTEGER PRIMARY KEY AUTOINCREMENT)')
+
+  const reset = (tenant?: number) => {
+    store.tx(() => {
+      if (tenant === undefined) inbox.reset()
+      else for (const { job_id } of ledger.jobs({ tenant, limit: 1_000_000 })) inbox.deleteByTag(`job-${job_id}`)
+      queues.reset(tenant)
+      ledger.reset(tenant)
+      ingest.reset(tenant)
+      callbacks.reset(tenant)
+      objects.reset(tenant)
+      moodle.reset(tenant)
+      journal.record({ type: 'state.reset', ...(tenant === undefined ? {} : { tenant }) })
+    })
+  }
+
+  const send = async (request: SendRequest) => {
+    const sample = await sampleRecipients({
+      count: request.recipients,
+      kind: request.type,
+      bounces: request.bounces,
+      seed: request.seed ?? seed,
+    })
+    return await moodle.submit({
+      ...sample,
+      tenant: request.tenant,
+      certificate: request.certificate,
+      mode: request.mode,
+      dialect: request.dialect,
+      shape: request.shape,
+      ...(request.event === undefined ? {} : { event: request.event }),
+    })
+  }
+
+  const settings = () =>
+    settingsToCopy({
+      url: at.url,
+      queueUrl: about().queue_url,
+      smtp: at.smtp,
+      ingestToken: config.ingest_token,
+      callbackSecret: config.cloud_callback_secret,
+      pluginToken: config.plugin_token,
+      batchSize: config.job_batch_size,
+      presignedUrlTtl: config.presigned_url_ttl,
+    })
+
+  const about = () => ({
+    version,
+    pid: process.pid,
+    url: at.url,
+    smtp: at.smtp,
+    inbox: at.inbox,
+    queue_url: `${at.url}/${account}/${queueName}`,
+    dashboard: at.url,
+    worker: config.worker,
+    seed,
+    boot: bootNumber,
+  })
+  const stats = () => ({
+    ...ledger.totals(),
+    queues: queues.overview(),
+    stages: stages.totals(),
+    memory: { rss: process.memoryUsage.rss() },
+  })
+
+  const listeners = new Set<(line: RequestLine) => void>()
+  const guarded = { hosts: [...config.host, ...(config.public_url === undefined ? [] : [new URL(config.public_url).hostname])], token: config.ingest_token }
+  const aliases = () => (config.public_url === undefined ? [] : [new URL(config.public_url).host])
+  const app = createApp({
+    clock,
+    guard: guarded,
+    onRequest: (line) => {
+      for (const listener of listeners) listener(line)
+    },
+    onError,
+    faces: {
+      sqs: sqsFace({ queues, clock, ids }),
+      s3: s3Face({ objects, clock, ids, aliases }),
+      ingest: ingestFace({ ingest, token: config.ingest_token, health: () => ({ version, worker: config.worker }) }),
+      moodle: moodleFace({ moodle }),
+      control: controlFace({ journal, views: ledger, health: about, stats, queues, callbacks, retry, send, reset }),
+      page: pageFace({ views: ledger, callbacks, queues, retry, settings, inbox: () => at.inbox }),
+      verification: verificationFace({ views: ledger, inbox: () => at.inbox }),
+    },
+  })
+  stops.push(() => app.close())
+  at.url = await listen(app, config.host, config.port, 'port')
+  if (config.mailpit === undefined) {
+    const inboxApp = Fastify({ forceCloseConnections: true, disableRequestLogging: true })
+    await inboxApp.register(mailpitFace({ inbox, clock }))
+    stops.push(() => inboxApp.close())
+    at.inbox = await listen(inboxApp, config.host, config.inbox_port, 'inbox-port')
+  } else {
+    at.inbox = config.mailpit.replace(/\/+$/, '')
+  }
+
+  callbacks.start()
+  stops.push(() => callbacks.stop())
+  const settler = createSettler({ store, clock, journal, ledger, onError })
+  settler.start()
+  stops.push(() => settler.stop())
+  if (config.worker === 'builtin') {
+    const pool = createPool({
+      store,
+      clock,
+      ledger,
+      attempt,
+      onError,
+      queue: queues.consumer(queueName, { visibilityTimeoutMs: visibilitySeconds * 1000 }),
+      concurrency: config.worker_concurrency,
+      visibilityMs: visibilitySeconds * 1000,
+    })
+    pool.start()
+    stops.push(() => pool.stop())
+  }
+  moodle.start()
+  journal.record({ type: 'emulator.started', boot: bootNumber, recovered })
+
+  return {
+    config,
+    url: at.url,
+    smtp: at.smtp,
+    inbox: at.inbox,
+    queueUrl: about().queue_url,
+    dashboard: at.url,
+    seed,
+    boot: bootNumber,
+    journal,
+    onRequest(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    stop: stopAll,
+  }
+}
+
+/** Where mail goes: Mailpit where one is named, else the embedded inbox, whose port is opened here. */
+async function openMail(config: Config, inbox: ReturnType<typeof createInbox>) {
+  if (config.mailpit === undefined && config.smtp === undefined) {
+    const [host = '127.0.0.1'] = config.host
+    const address = await inbox.listen({ host, port: config.smtp_port }).catch((error: unknown) => {
+      throw portTaken(error, config.smtp_port, 'smtp-port')
+    })
+    return { address, shown: `${host}:${address.port}` }
+  }
+  if (config.mailpit === undefined || config.smtp === undefined) {
+    throw new EmulatorError('bad-configuration', 'Mailpit needs both addresses: --mailpit http://HOST:8025 --smtp HOST:1025.')
+  }
+  const state = await checkMailpit({ url: config.mailpit })
+  if (!state.reachable) {
+    throw new EmulatorError('mailpit-unreachable', `Mailpit does not answer at ${config.mailpit}: ${state.error}`)
+  }
+  return { address: await innerSmtpAddress(parseSmtpAddress(config.smtp)), shown: config.smtp }
+}
+
+/** Opens the same port on each host; the first one's address is the one that is shown. */
+async function listen(app: FastifyInstance, hosts: readonly string[], port: number, role: string): Promise<string> {
+  const [first = '127.0.0.1'] = hosts
+  try {
+    await app.listen({ host: first, port })
+  } catch (error) {
+    throw portTaken(error, port, role)
+  }
+  const address = app.server.address()
+  const actual = typeof address === 'object' && address !== null ? address.port : port
+  const shown = first === '0.0.0.0' || first === '::' ? '127.0.0.1' : first.includes(':') ? `[${first}]` : first
+  return `http://${shown}:${actual}`
+}
+
+function portTaken(error: unknown, port: number, role: string): Error {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return new EmulatorError('port-taken', `Port ${port} is taken (--${role}).`, { port, role })
+  if (code === 'EACCES') {
+    return new EmulatorError('port-taken', `Port ${port} needs rights that this process has not (--${role}).`, { port, role })
+  }
+  return error instanceof Error ? error : new Error(messageOf(error))
+}
+
+function jobToRetry(fields: JobFields, failed: readonly Recipient[], jobId: string | number, clock: Clock) {
+  const { jobId: parentJobId, callbackUrl, callbackSecret, templateId, courseId, createdBy, certificateTemplate, subject, html } = fields
+  return {
+    jobId,
+    parentJobId,
+    tenant: fields.tenant,
+    type: fields.type,
+    recipients: failed.map(({ userid, email, firstname, lastname, data }) => ({
+      email,
+      data,
+      ...(userid === undefined ? {} : { userid }),
+      ...(firstname === undefined ? {} : { firstname }),
+      ...(lastname === undefined ? {} : { lastname }),
+    })),
+    templateData: fields.templateData,
+    actionType: fields.action,
+    timestamp: new Date(clock.now()).toISOString(),
+    ...(callbackUrl === undefined ? {} : { callbackUrl }),
+    ...(callbackSecret === undefined ? {} : { callbackSecret }),
+    ...(templateId === undefined ? {} : { templateId }),
+    ...(courseId === undefined ? {} : { courseId }),
+    ...(createdBy === undefined ? {} : { createdBy }),
+    ...(certificateTemplate === undefined ? {} : { certificateTemplate }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(html === undefined ? {} : { html }),
+  }
+}

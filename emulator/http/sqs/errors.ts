@@ -1,0 +1,102 @@
+import { EmulatorError } from '../../kernel/errors.ts'
+import type { QueueErrorCode } from '../../cloud/queue/errors.ts'
+
+export type Face = 'json' | 'query'
+
+interface Row {
+  readonly status: number
+  /** `__type` in JSON. */
+  readonly type: string
+  /** The code in the `x-amzn-query-error` header and in XML. */
+  readonly code: string
+  /** Where AWS says something other than the service. */
+  readonly message?: Readonly<Record<Face, string>>
+}
+
+const sqs = (name: string) => `com.amazonaws.sqs#${name}`
+const coral = (name: string) => `com.amazon.coral.service#${name}`
+const simple = (name: string) => `AWS.SimpleQueueService.${name}`
+
+/** What each refusal is on the wire, in both protocols. */
+const table: Readonly<Record<QueueErrorCode | 'internal-failure', Row>> = {
+  'queue-not-found': {
+    status: 400,
+    type: sqs('QueueDoesNotExist'),
+    code: simple('NonExistentQueue'),
+    message: {
+      json: 'The specified queue does not exist.',
+      query: 'The specified queue does not exist for this wsdl version.',
+    },
+  },
+  'queue-exists': { status: 400, type: sqs('QueueNameExists'), code: 'QueueAlreadyExists' },
+  'queue-deleted-recently': {
+    status: 400,
+    type: sqs('QueueDeletedRecently'),
+    code: simple('QueueDeletedRecently'),
+  },
+  'invalid-parameter': { status: 400, type: coral('InvalidParameterValueException'), code: 'InvalidParameterValue' },
+  'missing-parameter': { status: 400, type: coral('MissingRequiredParameterException'), code: 'MissingParameter' },
+  'receipt-handle-invalid': { status: 404, type: sqs('ReceiptHandleIsInvalid'), code: 'ReceiptHandleIsInvalid' },
+  'batch-empty': { status: 400, type: sqs('EmptyBatchRequest'), code: simple('EmptyBatchRequest') },
+  'batch-too-many': {
+    status: 400,
+    type: sqs('TooManyEntriesInBatchRequest'),
+    code: simple('TooManyEntriesInBatchRequest'),
+  },
+  'batch-ids-not-distinct': {
+    status: 400,
+    type: sqs('BatchEntryIdsNotDistinct'),
+    code: simple('BatchEntryIdsNotDistinct'),
+  },
+  'batch-id-invalid': { status: 400, type: sqs('InvalidBatchEntryId'), code: simple('InvalidBatchEntryId') },
+  'batch-too-long': { status: 400, type: sqs('BatchRequestTooLong'), code: simple('BatchRequestTooLong') },
+  'invalid-message-contents': { status: 400, type: sqs('InvalidMessageContents'), code: 'InvalidMessageContents' },
+  'invalid-attribute-name': { status: 400, type: sqs('InvalidAttributeName'), code: 'InvalidAttributeName' },
+  'invalid-attribute-value': { status: 400, type: sqs('InvalidAttributeValue'), code: 'InvalidAttributeValue' },
+  'purge-in-progress': { status: 403, type: sqs('PurgeQueueInProgress'), code: simple('PurgeQueueInProgress') },
+  'unsupported-operation': { status: 400, type: sqs('UnsupportedOperation'), code: simple('UnsupportedOperation') },
+  'unknown-operation': { status: 400, type: coral('UnknownOperationException'), code: 'InvalidAction' },
+  'malformed-input': { status: 400, type: coral('SerializationException'), code: 'MalformedInput' },
+  // Nobody recorded what AWS answers to a body over its limit.
+  'request-too-large': {
+    status: 413,
+    type: coral('RequestEntityTooLargeException'),
+    code: 'RequestEntityTooLarge',
+  },
+  'internal-failure': {
+    status: 500,
+    type: coral('InternalFailure'),
+    code: 'InternalFailure',
+    message: {
+      json: 'An unexpected error happened in the emulator; its log says which.',
+      query: 'An unexpected error happened in the emulator; its log says which.',
+    },
+  },
+}
+
+export interface WireError {
+  readonly status: number
+  readonly type: string
+  readonly code: string
+  readonly message: string
+  /** Whose fault it is. */
+  readonly fault: 'Sender' | 'Receiver'
+}
+
+export function wireError(error: unknown, face: Face): WireError {
+  const known = error instanceof EmulatorError && Object.hasOwn(table, error.code)
+  const row = table[known ? (error.code as QueueErrorCode) : 'internal-failure']
+  return {
+    status: row.status,
+    type: row.type,
+    code: row.code,
+    message: row.message?.[face] ?? (error as EmulatorError).message,
+    fault: row.status < 500 ? 'Sender' : 'Receiver',
+  }
+}
+
+/** An entry of `Failed[]`; there AWS writes the codes short. */
+export function failedEntry(id: string, error: unknown, face: Face) {
+  const { code, message, fault } = wireError(error, face)
+  return { Id: id, SenderFault: fault === 'Sender', Code: code.replace(simple(''), ''), Message: message }
+}

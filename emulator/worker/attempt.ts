@@ -1,0 +1,174 @@
+import type { Recipient } from '../../contracts/job.ts'
+import { messageOf } from '../kernel/errors.ts'
+import type { Ids } from '../kernel/ids.ts'
+import type { CertificateInput } from './certificate/renderer.ts'
+import { certificateKey } from './certificate/key.ts'
+import { certificateFields } from './certificate/fields.ts'
+import type { Certificate, Leased, Outcome } from './ledger/passes.ts'
+import type { JobFields, JobRow } from './ledger/tables.ts'
+import { composeMail } from './message/compose.ts'
+import type { CertificatePort, MailPort, ObjectsPort } from './ports.ts'
+
+/** What may differ from tenant to tenant while certificates and mails are made. */
+export interface DeliverySettings {
+  readonly presignedUrlTtlSeconds: number
+  /** Whether a mail links to its certificate or carries it. */
+  readonly certificateDelivery: 'link' | 'attach'
+  readonly locale: string
+  readonly issuer: string
+}
+
+export interface AttemptDeps {
+  readonly ids: Ids
+  readonly objects: ObjectsPort
+  readonly certificates: CertificatePort
+  readonly mail: MailPort
+  readonly settingsOf: (tenant: number) => DeliverySettings
+  /** Says something about a job that a person should know. */
+  readonly finding: (job: JobRow, recipient: string | undefined, text: string) => void
+  /** Counts a mail that may go out twice. */
+  readonly ambiguous: (job: JobRow, recipient: string, messageId: string, attempt: number) => void
+  readonly stage: <T>(name: 'certificate' | 'objects' | 'mail', run: () => Promise<T>) => Promise<T>
+}
+
+type Certified = Map<string, Certificate | { error: string; permanent: boolean }>
+
+/** Mails in flight of one pass; the transport has its own, smaller pool of connections. */
+const mailsAtOnce = 32
+
+/**
+ * Tries everything that is still to be done for these recipients of one job: render, store, mail.
+ * Never throws; each recipient gets its outcome, and nothing is written here but objects and mails.
+ */
+export function createAttempt(deps: AttemptDeps) {
+  const { ids, objects, certificates, mail, settingsOf } = deps
+
+  const certify = async (job: JobRow, fields: JobFields, leased: readonly Leased[]): Promise<Certified> => {
+    const settings = settingsOf(job.tenant)
+    const keyOf = (row: Leased['row']) => certificateKey({ tenant: job.tenant, job: job.job, recipient: row.key })
+    const codeOf = (row: Leased['row']) => ids.stable(16, 'certificate', job.tenant, job.job, row.key).toUpperCase()
+    const done: Certified = new Map()
+    const finish = (row: Leased['row']) =>
+      done.set(row.key, {
+        key: keyOf(row),
+        code: codeOf(row),
+        url: objects.presign(keyOf(row), settings.presignedUrlTtlSeconds),
+      })
+
+    // A retry uses the stored object: never a second version.
+    const stored = await objects.existing(leased.map(({ row }) => keyOf(row)))
+    const missing = leased.filter(({ row }) => !stored.has(keyOf(row)))
+    for (const { row } of leased) if (stored.has(keyOf(row))) finish(row)
+    if (missing.length === 0) return done
+
+    const inputs = missing.map(({ row, recipient }): CertificateInput => {
+      const { findings, ...input } = certificateFields(fields, recipient, job.created_at)
+      for (const text of findings) deps.finding(job, undefined, text)
+      const code = codeOf(row)
+      return { recipient: row.key, ...input, verificationCode: code, verificationUrl: `${job.verify_base}/verify/${code}` }
+    })
+    const batch = { template: fields.certificateTemplate ?? 'default', locale: settings.locale, issuer: settings.issuer }
+    const rendered = await deps.stage('certificate', () => certificates.render(batch, inputs))
+    const rows = new Map(missing.map(({ row }) => [row.key, row]))
+    const good: { row: Leased['row']; pdf: Uint8Array }[] = []
+    for (const result of rendered) {
+      const row = rows.get(result.recipient)!
+      if ('error' in result) {
+        done.set(row.key, { error: `Certificate: ${result.error}`, permanent: true })
+        continue
+      }
+      for (const text of result.findings) deps.finding(job, row.key, text)
+      good.push({ row, pdf: result.pdf })
+    }
+    await deps.stage('objects', () =>
+      objects.put(good.map(({ row, pdf }) => ({ key: keyOf(row), contentType: 'application/pdf', bytes: pdf }))),
+    )
+    for (const { row } of good) finish(row)
+    return done
+  }
+
+  const mailOne = async (job: JobRow, fields: JobFields, leased: Leased, certificate?: Certificate): Promise<Outcome> => {
+    const { row, recipient } = leased
+    const messageId = `${ids.stable(32, 'mail', job.tenant, job.job, row.key)}@manireports.test`
+    const common = { leased, ...(certificate === undefined ? {} : { certificate }) }
+    if (row.interrupted === 1) {
+      const found = await mail.find(messageId)
+      if (found === 'sent') return { result: 'sent', ...common, messageId, found: true }
+      if (found === 'unknown') deps.ambiguous(job, row.key, messageId, row.attempts + 1)
+    }
+    const attached = settingsOf(job.tenant).certificateDelivery === 'attach'
+    const content = attached && certificate !== undefined ? await objects.get(certificate.key) : undefined
+    const result = await mail.send({
+      tenant: job.tenant,
+      job: job.job,
+      recipient: row.key,
+      messageId,
+      to: { ...named(recipient), address: row.email },
+      ...composeMail({ job: fields, recipient, ...(certificate === undefined ? {} : { certificateUrl: certificate.url }) }),
+      ...(content === undefined
+        ? {}
+        : { attachments: [{ filename: 'certificate.pdf', contentType: 'application/pdf', content }] }),
+    })
+    switch (result.outcome) {
+      case 'accepted':
+        return { result: 'sent', ...common, messageId, ...(result.feedback === undefined ? {} : { feedback: result.feedback }) }
+      case 'rejected':
+        return { result: 'failed', ...common, permanent: true, error: result.error }
+      case 'deferred':
+        return { result: 'deferred', ...common, error: result.error, ambiguous: result.ambiguous }
+    }
+  }
+
+  const one = async (job: JobRow, fields: JobFields, leased: Leased, certified: Certified): Promise<Outcome> => {
+    const { row } = leased
+    if (row.invalid !== null && job.action !== 'certificate') {
+      return { result: 'failed', leased, permanent: true, error: `Invalid address: ${row.invalid}` }
+    }
+    const certificate = certified.get(row.key)
+    if (certificate !== undefined && 'error' in certificate) {
+      const { error, permanent } = certificate
+      return permanent
+        ? { result: 'failed', leased, permanent, error }
+        : { result: 'deferred', leased, error, ambiguous: false }
+    }
+    if (job.action === 'certificate') return { result: 'sent', leased, ...(certificate === undefined ? {} : { certificate }) }
+    return await mailOne(job, fields, leased, certificate)
+  }
+
+  return async function attempt(job: JobRow, leased: readonly Leased[]): Promise<Outcome[]> {
+    const fields = JSON.parse(job.fields) as JobFields
+    const certified: Certified = new Map()
+    if (job.action !== 'email') {
+      const wanted = leased.filter(({ row }) => row.invalid === null || job.action === 'certificate')
+      try {
+        for (const [key, value] of await certify(job, fields, wanted)) certified.set(key, value)
+      } catch (error) {
+        for (const { row } of wanted) certified.set(row.key, { error: `Certificate: ${messageOf(error)}`, permanent: false })
+      }
+    }
+    const outcomes: Outcome[] = []
+    let next = 0
+    const lane = async () => {
+      while (next < leased.length) {
+        const at = next++
+        const current = leased[at]!
+        try {
+          outcomes[at] = await one(job, fields, current, certified)
+        } catch (error) {
+          outcomes[at] = { result: 'deferred', leased: current, error: messageOf(error), ambiguous: true }
+        }
+      }
+    }
+    await deps.stage('mail', async () => {
+      await Promise.all(Array.from({ length: Math.min(mailsAtOnce, leased.length) }, lane))
+    })
+    return outcomes
+  }
+}
+
+export type Attempt = ReturnType<typeof createAttempt>
+
+function named({ firstname, lastname }: Recipient): { name?: string } {
+  const name = [firstname, lastname].filter((part) => part !== undefined && part !== '').join(' ')
+  return name === '' ? {} : { name }
+}

@@ -1,0 +1,111 @@
+import type { Clock } from '../../kernel/clock.ts'
+import type { Ids } from '../../kernel/ids.ts'
+import type { Journal } from '../../kernel/journal.ts'
+import type { Store } from '../../kernel/store.ts'
+import type { CallbackPort } from '../ports.ts'
+import { createAddressing, type CallbackTarget } from './addressing.ts'
+import { createDeliveryLog, type CallbackView, type DeliveryLog } from './delivery-log.ts'
+import { createHostRules } from './host-rules.ts'
+import { createHttpTransport, type ResolveName } from './http-transport.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { createSender, type Sender } from './sender.ts'
+import type { CallbackTransport } from './transport.ts'
+
+export interface CallbackSettings {
+  /** Asked anew for each attempt. */
+  targetOf(tenant: number): CallbackTarget
+  /** From a callback's making, or from the flush of the submit's answer, to its first attempt; a delay. */
+  readonly delayMs: number
+  /** For one attempt, in real time. */
+  readonly timeoutMs: number
+  /** Delays before the second attempt, the third, …; after the last it is dead. */
+  readonly retryScheduleMs: readonly number[]
+  /** `--callback-connect-to`: `HOST:PORT:CONNECT-HOST:CONNECT-PORT`. */
+  readonly connectTo: readonly string[]
+  /** `--allow-callback-host`. */
+  readonly allowHosts: readonly string[]
+}
+
+export interface Callbacks extends CallbackPort, Pick<DeliveryLog, 'list' | 'get' | 'summary'> {
+  /**
+   * Keeps back a job's callbacks until as many `release`s: from before the job is accepted until its answer is flushed
+   * or its connection is gone.
+   */
+  hold: Sender['hold']
+  release: Sender['release']
+  /** Sends it (again) now, stamped and signed anew, and begins the schedule again; attempts are counted on. */
+  replay(id: string): CallbackView
+  /** Puts what is parked and now allowed into the queue; returns how many. `start` does it too. */
+  unpark: Outbox['unpark']
+  /** Forgets the callbacks of one tenant or of all; an attempt in flight leaves no trace. */
+  reset: Outbox['reset']
+  /** Begins to send; what a killed process had in flight is due at once. */
+  start(): void
+  /** Ends sending; what is in flight has 2 s to end, then it is left for the next start. */
+  stop(): Promise<void>
+  /** Nothing is in flight and nothing is due; callbacks may wait for their time, or be held. */
+  idle(): boolean
+  whenIdle(): Promise<void>
+}
+
+/** The outbox of callbacks: durable, fair over tenants, retried, with a delivery log. */
+export function createCallbacks({
+  store,
+  clock,
+  ids,
+  journal,
+  settings,
+  lookup,
+  send,
+}: {
+  store: Store
+  clock: Clock
+  ids: Ids
+  journal: Journal
+  settings: CallbackSettings
+  /** How the HTTP transport resolves names; the system's way by default. */
+  lookup?: ResolveName | undefined
+  /** HTTP by default. */
+  send?: CallbackTransport | undefined
+}): Callbacks {
+  const { targetOf, delayMs, timeoutMs, retryScheduleMs } = settings
+  const rules = createHostRules(settings)
+  const placeOf = createAddressing({ targetOf, rules })
+  const transport = send ?? createHttpTransport({ clock, timeoutMs, rules, resolveName: lookup })
+  const outbox = createOutbox({
+    store,
+    clock,
+    ids,
+    journal,
+    placeOf,
+    delayMs,
+    retryScheduleMs,
+    notify: (due) => sender.due(due),
+  })
+  const errorDelayMs = retryScheduleMs[0] ?? 5000
+  const sender = createSender({ store, clock, outbox, placeOf, targetOf, delayMs, errorDelayMs, transport })
+  const log = createDeliveryLog({ store, now: () => clock.now(), targetOf, inFlight: sender.inFlight })
+
+  return {
+    add: outbox.add,
+    list: log.list,
+    get: log.get,
+    summary: log.summary,
+    hold: sender.hold,
+    release: sender.release,
+    replay(id) {
+      const row = log.find(id)
+      outbox.replay(row)
+      return log.view(log.find(row.id))
+    },
+    unpark: outbox.unpark,
+    reset: outbox.reset,
+    start() {
+      outbox.unpark()
+      sender.start()
+    },
+    stop: sender.stop,
+    idle: sender.idle,
+    whenIdle: sender.whenIdle,
+  }
+}

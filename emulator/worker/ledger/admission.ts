@@ -1,0 +1,147 @@
+import type { Via } from '../../../contracts/events.ts'
+import type { Job, Recipient } from '../../../contracts/job.ts'
+import { EmulatorError } from '../../kernel/errors.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Journal } from '../../kernel/journal.ts'
+import type { Store } from '../../kernel/store.ts'
+import type { JobFields, JobRow } from './tables.ts'
+
+export interface Admission {
+  readonly row: JobRow
+  /** Recipients that the ledger did not know. */
+  readonly added: number
+  /** Recipients that it knew, with the same content. */
+  readonly known: number
+}
+
+export interface AdmissionDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly journal: Journal
+  /** Where certificates of jobs accepted now can be verified; fixed per job, since it is printed in the QR code. */
+  readonly verifyBase: () => string
+}
+
+/** Job-level content that a later message of the same job must repeat. */
+function fieldsOf(job: Job): JobFields {
+  const { recipients: _, contentHash: __, advice: ___, duplicates: ____, ...fields } = job
+  return fields
+}
+
+/**
+ * Enters a message's job and recipients into the ledger, in one transaction with the caller's.
+ * The same message twice changes nothing. Throws `job-conflict` where a known job or recipient comes with other content.
+ */
+export function createAdmission({ store, clock, journal, verifyBase }: AdmissionDeps) {
+  const jobRow = (tenant: number, job: string) =>
+    store.get<JobRow>('SELECT * FROM jobs WHERE tenant = ? AND job = ?', tenant, job)
+
+  const conflict = (job: Job, paths: string[]): never => {
+    throw new EmulatorError(
+      'job-conflict',
+      `Job ${job.jobId} of tenant ${job.tenant} is known with other content: ${paths.join(', ')}. ` +
+        `Send changed content under a new job id. Database reset? offload reset --tenant ${job.tenant}`,
+      { paths, tenant: job.tenant, job: String(job.jobId) },
+    )
+  }
+
+  const create = (job: Job): JobRow => {
+    store.run(
+      `INSERT INTO jobs (tenant, job, raw_id, dialect, type, type_name, action, status, content_hash, fields, advice,
+         verify_base, parent, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
+      job.tenant,
+      String(job.jobId),
+      JSON.stringify(job.jobId),
+      job.dialect,
+      job.type,
+      job.typeName,
+      job.action,
+      job.contentHash,
+      JSON.stringify(fieldsOf(job)),
+      JSON.stringify(job.advice),
+      verifyBase(),
+      job.parentJobId === undefined ? null : String(job.parentJobId),
+      clock.now(),
+    )
+    return jobRow(job.tenant, String(job.jobId))!
+  }
+
+  const insertRecipient = (row: JobRow, recipient: Recipient): boolean =>
+    store.run(
+      `INSERT INTO recipients (job_id, key, email, content, content_hash, invalid, status, due_at)
+       VALUES (?, ?, ?, ?, ?, ?, 'pending', 0) ON CONFLICT DO NOTHING`,
+      row.id,
+      recipient.key,
+      recipient.email,
+      JSON.stringify(recipient),
+      recipient.contentHash,
+      recipient.invalid ?? null,
+    ).changes === 1
+
+  /** `messages`: the message that was received, or, at ingest, how to queue what turns out to be new. */
+  return function admit(job: Job, messages: { received: string } | { enqueue: () => string[] }, via: Via): Admission {
+    return store.tx(() => {
+      const ref = { tenant: job.tenant, job: String(job.jobId) }
+      const before = jobRow(ref.tenant, ref.job)
+      const redelivered =
+        'received' in messages &&
+        store.get('SELECT 1 FROM job_messages WHERE message_id = ?', messages.received) !== undefined
+      if (before !== undefined && redelivered) return { row: before, added: 0, known: job.recipients.length }
+      if (before !== undefined && before.dialect !== job.dialect) conflict(job, [`dialect (was ${before.dialect})`])
+      if (before !== undefined && before.content_hash !== job.contentHash) conflict(job, ['job-level fields'])
+
+      const row = before ?? create(job)
+      const paths: string[] = []
+      let added = 0
+      for (const recipient of job.recipients) {
+        if (insertRecipient(row, recipient)) {
+          added++
+          continue
+        }
+        const known = store.get<{ content_hash: string }>(
+          'SELECT content_hash FROM recipients WHERE job_id = ? AND key = ?',
+          row.id,
+          recipient.key,
+        )
+        if (known?.content_hash !== recipient.contentHash && paths.length < 10) paths.push(`recipient ${recipient.key}`)
+      }
+      if (paths.length > 0) conflict(job, paths)
+
+      const messageIds = 'received' in messages ? [messages.received] : added > 0 ? messages.enqueue() : []
+      for (const id of messageIds) store.run('INSERT OR IGNORE INTO job_messages VALUES (?, ?)', id, row.id)
+      const known = job.recipients.length - added
+      // New recipients reopen a job that had ended: the one legal step back.
+      const reopened = added > 0 && row.ended_at !== null
+      store.run(
+        `UPDATE jobs SET recipients = recipients + ?, duplicates = duplicates + ?,
+           status = iif(?, 'queued', status), ended_at = iif(?, NULL, ended_at) WHERE id = ?`,
+        added,
+        known + job.duplicates,
+        reopened ? 1 : 0,
+        reopened ? 1 : 0,
+        row.id,
+      )
+      if (before === undefined && row.parent !== null) {
+        store.run("UPDATE jobs SET status = 'manual_retry' WHERE tenant = ? AND job = ?", row.tenant, row.parent)
+      }
+      if (added > 0) {
+        journal.record({
+          type: 'job.accepted',
+          ...ref,
+          via,
+          dialect: job.dialect,
+          jobType: job.type,
+          recipients: added,
+          batches: Math.max(1, messageIds.length),
+        })
+      }
+      if (known > 0) journal.record({ type: 'job.duplicate', ...ref, via, recipients: known })
+      if (before === undefined) {
+        for (const { code, path, text, fix } of job.advice) {
+          journal.record({ type: 'job.advice', ...ref, code, path, text, fix })
+        }
+      }
+      return { row: jobRow(ref.tenant, ref.job)!, added, known }
+    })
+  }
+}

@@ -1,0 +1,40 @@
+import type { Store } from '../../kernel/store.ts'
+import { createAdmission, type AdmissionDeps } from './admission.ts'
+import { createPasses, type PassDeps } from './passes.ts'
+import { defineTables } from './tables.ts'
+import { createViews } from './views.ts'
+
+/** Every job, every recipient and what became of them: the one place that decides whether a mail is still to be sent. */
+export function createLedger(deps: AdmissionDeps & PassDeps) {
+  const { store } = deps
+  defineTables(store)
+  return {
+    admit: createAdmission(deps),
+    ...createPasses(deps),
+    ...createViews(store),
+    /** Notes something that a person should know about a job, once. */
+    find(jobId: number, recipient: string | undefined, text: string): boolean {
+      return (
+        store.run(
+          'INSERT OR IGNORE INTO findings (job_id, recipient, text) VALUES (?, ?, ?)',
+          jobId,
+          recipient ?? '',
+          text,
+        ).changes === 1
+      )
+    },
+    reset: (tenant?: number) => reset(store, tenant),
+  }
+}
+
+function reset(store: Store, tenant?: number): void {
+  store.tx(() => {
+    const jobs = tenant === undefined ? 'SELECT id FROM jobs' : `SELECT id FROM jobs WHERE tenant = ${Number(tenant)}`
+    for (const table of ['recipients', 'feedback', 'findings', 'job_messages']) {
+      store.run(`DELETE FROM ${table} WHERE job_id IN (${jobs})`)
+    }
+    store.run(`DELETE FROM jobs WHERE id IN (${jobs})`)
+  })
+}
+
+export type Ledger = ReturnType<typeof createLedger>

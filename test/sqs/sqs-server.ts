@@ -1,0 +1,130 @@
+import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { AddressInfo } from 'node:net'
+import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
+import { sqsFace, type SqsRefusal } from '../../emulator/http/sqs/face.ts'
+import { systemClock, virtualClock, type Clock, type VirtualClock } from '../../emulator/kernel/clock.ts'
+import { boot } from '../../emulator/kernel/installation.ts'
+import { createJournal, type Journal } from '../../emulator/kernel/journal.ts'
+import { openStore, type Store } from '../../emulator/kernel/store.ts'
+
+export interface SqsServer<C extends Clock = VirtualClock> {
+  readonly url: string
+  readonly client: SQSClient
+  readonly clock: C
+  readonly store: Store
+  readonly queues: Queues
+  readonly journal: Journal
+  readonly refusals: readonly SqsRefusal[]
+  /** How many requests have not been answered yet. */
+  open(): number
+  /** A further client, for instance one that does not try again. */
+  connect(config?: SQSClientConfig): SQSClient
+  /** Creates a queue and answers its URL. */
+  queue(name: string, attributes?: Record<string, string>): string
+  close(): Promise<void>
+}
+
+interface Options<C extends Clock> {
+  readonly directory?: string
+  readonly clock?: C
+  readonly maximumMessageSize?: number
+}
+
+export async function sqsServer(options?: Options<VirtualClock>): Promise<SqsServer>
+export async function sqsServer<C extends Clock>(options: Options<C> & { readonly clock: C }): Promise<SqsServer<C>>
+export async function sqsServer({
+  directory,
+  clock = virtualClock(),
+  maximumMessageSize = 1_048_576,
+}: Options<Clock> = {}): Promise<SqsServer<Clock>> {
+  const store = openStore(directory === undefined ? {} : { directory })
+  const { ids } = boot({ store, seed: 'sqs' })
+  const journal = createJournal({ store, clock })
+  const queues = createQueues({
+    store,
+    clock,
+    ids,
+    journal,
+    account: '000000000000',
+    region: 'us-east-1',
+    maximumMessageSize,
+  })
+  const refusals: SqsRefusal[] = []
+  const app: FastifyInstance = fastify({
+    // As the router in front does it.
+    rewriteUrl: (request) => `/@sqs${request.url ?? '/'}`,
+    forceCloseConnections: true,
+  })
+  let open = 0
+  app.addHook('onRequest', (_request, reply, done) => {
+    open++
+    reply.raw.once('close', () => open--)
+    done()
+  })
+  await app.register(sqsFace({ queues, clock, ids, onRefusal: (refusal) => refusals.push(refusal) }), {
+    prefix: '/@sqs',
+  })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
+  const clients: SQSClient[] = []
+  const connect = (config: SQSClientConfig = {}) => {
+    const client = new SQSClient({
+      endpoint: url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'offload', secretAccessKey: 'offload' },
+      maxAttempts: 1,
+      ...config,
+    })
+    clients.push(client)
+    return client
+  }
+  return {
+    url,
+    client: connect(),
+    clock,
+    store,
+    queues,
+    journal,
+    refusals,
+    open: () => open,
+    connect,
+    queue(name, attributes = {}) {
+      queues.ensureQueue(name, attributes)
+      return `${url}/000000000000/${name}`
+    },
+    async close() {
+      for (const client of clients) client.destroy()
+      queues.close()
+      await app.close()
+      store.close()
+    },
+  }
+}
+
+export const systemSqsServer = () => sqsServer({ clock: systemClock() })
+
+/** The Query protocol, as an old SDK speaks it. */
+export async function query(url: string, parameters: Record<string, string>) {
+  const response = await fetch(url, {
+    method: 'POST',
+    body: new URLSearchParams({ Version: '2012-11-05', ...parameters }),
+  })
+  return { status: response.status, headers: response.headers, xml: await response.text() }
+}
+
+/** The JSON protocol without an SDK in between. */
+export async function json(url: string, action: string, body: unknown) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${action}` },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  const text = await response.text()
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: text === '' ? undefined : (JSON.parse(text) as unknown),
+  }
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config'
+import { listSkips } from './test/tooling/list-skips.ts'
+
+// .ci/run counts tests from this file.
+const report = process.env['OFFLOAD_TEST_REPORT']
+
+export default defineConfig({
+  test: {
+    globals: false,
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    reporters: ['default', listSkips(), ...(report === undefined ? [] : ['json'])],
+    ...(report === undefined ? {} : { outputFile: { json: report } }),
+    projects: [
+      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/slow/**'] } },
+      { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'], testTimeout: 600_000 } },
+    ],
+  },
+})
