@@ -52,6 +52,9 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 /** The queue's visibility timeout, as AWS sets it where nobody does. */
 const visibilitySeconds = 30
 
+/** What invented certificates are for. */
+const sampleCourse = { course_name: 'Introduction to PHP', completion_date: '2025-11-18' }
+
 /** A running emulator. Base URLs are without a final slash; `smtp` is host:port. */
 export interface Emulator {
   readonly config: Config
@@ -173,7 +176,7 @@ async function start(
   stops.push(() => inbox.close())
   const smtp = await openMail(config, inbox)
   at.smtp = smtp.shown
-  const transport = createSmtpTransport({ address: smtp.address })
+  const transport = createSmtpTransport({ address: smtp.address, connections: 32 })
   stops.push(() => transport.close())
   const mail = createMailProvider({
     transport,
@@ -198,12 +201,6 @@ async function start(
       locale: config.locale,
       issuer: config.issuer,
     }),
-    finding: (job, recipient, text) => {
-      if (!ledger.find(job.id, recipient, text)) return
-      journal.record({ type: 'job.finding', tenant: job.tenant, job: job.job, ...(recipient === undefined ? {} : { recipient }), text })
-    },
-    ambiguous: (job, recipient, messageId, attempt) =>
-      journal.record({ type: 'mail.ambiguous', tenant: job.tenant, job: job.job, recipient, messageId, attempt }),
     stage: stages.measure,
   })
 
@@ -285,6 +282,7 @@ async function start(
     })
     return await moodle.submit({
       ...sample,
+      templateData: { ...sample.templateData, ...(request.certificate ? sampleCourse : {}) },
       tenant: request.tenant,
       certificate: request.certificate,
       mode: request.mode,
@@ -327,7 +325,7 @@ async function start(
 
   const listeners = new Set<(line: RequestLine) => void>()
   const guarded = { hosts: [...config.host, ...(config.public_url === undefined ? [] : [new URL(config.public_url).hostname])], token: config.ingest_token }
-  const aliases = () => (config.public_url === undefined ? [] : [new URL(config.public_url).host])
+  const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
   const app = createApp({
     clock,
     guard: guarded,
@@ -337,7 +335,7 @@ async function start(
     onError,
     faces: {
       sqs: sqsFace({ queues, clock, ids }),
-      s3: s3Face({ objects, clock, ids, aliases }),
+      s3: s3Face({ objects, ids, aliases }),
       ingest: ingestFace({ ingest, token: config.ingest_token, health: () => ({ version, worker: config.worker }) }),
       moodle: moodleFace({ moodle }),
       control: controlFace({ journal, views: ledger, health: about, stats, queues, callbacks, retry, send, reset }),

@@ -14,7 +14,6 @@ export function undeliverable(email: string): string | undefined {
   if (email.trim() === '') return 'Missing address'
   if (!email.isWellFormed()) return 'Address contains a lone surrogate'
   if (/[\r\n]/.test(email)) return 'Address contains a line break'
-  // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f-\u009f]/.test(email)) return 'Address contains a control character'
   if (/\s/.test(email)) return 'Local address contains illegal characters: white space'
   const at = email.lastIndexOf('@')

@@ -222,7 +222,7 @@ function numberOf(value: unknown): number | undefined {
 }
 
 function textOf(value: unknown): string | undefined {
-  return value == null ? undefined : String(value)
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 }
 
 function isTrue(value: unknown): boolean {

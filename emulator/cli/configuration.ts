@@ -70,7 +70,8 @@ export async function readConfiguration(sources: Sources = {}): Promise<Configur
 function fileOf(asked: string | undefined, directory: string): string | undefined {
   if (asked === undefined) return existsSync(resolve(directory, defaultFile)) ? defaultFile : undefined
   const path = resolve(directory, asked)
-  if (!existsSync(path)) throw new Failure(2, `there is no configuration file ${asked}`, { evidence: [`looked at ${path}`] })
+  if (!existsSync(path))
+    throw new Failure(2, `there is no configuration file ${asked}`, { evidence: [`looked at ${path}`] })
   return relative(directory, path) || asked
 }
 
@@ -187,9 +188,7 @@ function refusal(error: z.ZodError, origin: ReadonlyMap<string, Given>, file: st
   })
 }
 
-const tenantNames = Object.keys(
-  ((configSchema.shape.tenants.unwrap() as z.ZodRecord).valueType as z.ZodObject).shape,
-)
+const tenantNames = Object.keys(((configSchema.shape.tenants.unwrap() as z.ZodRecord).valueType as z.ZodObject).shape)
 
 /** The value that a path is in: its own, or the nearest around it. */
 function originOf(origin: ReadonlyMap<string, Given>, path: readonly string[]): Given | undefined {
@@ -206,7 +205,9 @@ function valueOf(given: Given | undefined, path: readonly string[]): string {
   for (const name of path.slice(given.path.length)) {
     if (typeof value === 'object' && value !== null) value = (value as Record<string, unknown>)[name]
   }
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? ` ${String(value)}:` : ':'
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? ` ${String(value)}:`
+    : ':'
 }
 
 function reasonOf(issue: z.core.$ZodIssue, value: unknown): string {
@@ -227,4 +228,5 @@ function isList(name: string | undefined): boolean {
 
 const listOf = (text: string | undefined): string[] => (text ?? '').split(/[\s,]+/).filter((part) => part !== '')
 const bare = (variable: string): string => variable.slice('OFFLOAD_'.length).toLowerCase()
-const nonEmpty = (text: string | undefined): string | undefined => (text === undefined || text.trim() === '' ? undefined : text)
+const nonEmpty = (text: string | undefined): string | undefined =>
+  text === undefined || text.trim() === '' ? undefined : text

@@ -5,4 +5,5 @@ export const inCheckout = import.meta.url.endsWith('.ts')
 export const startLine = inCheckout ? 'npm start' : 'offload up'
 
 /** How this reader calls a command: `npm run -s offload -- send`, or `offload send`. */
-export const call = (command: string): string => (inCheckout ? `npm run -s offload -- ${command}` : `offload ${command}`)
+export const call = (command: string): string =>
+  inCheckout ? `npm run -s offload -- ${command}` : `offload ${command}`

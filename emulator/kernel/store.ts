@@ -33,6 +33,9 @@ export interface StoreOptions {
   readonly directory?: string
 }
 
+/** The longest that a group waits for more to join it, in milliseconds. */
+const longestGathering = 5
+
 interface Waiting {
   readonly run: () => unknown
   readonly resolve: (value: unknown) => void
@@ -68,6 +71,9 @@ export function openStore({ directory }: StoreOptions): Store {
   let committed: (() => void)[] = []
   let waiting: Waiting[] = []
   let closed = false
+  // On a disk whose sync takes milliseconds, writers that come one by one would each pay for it: where the last group was
+  // one of several, the next one waits about as long as the last sync took. A lone writer never waits.
+  let gathering = 0
 
   const transaction = <T>(run: () => T): T => {
     db.exec('BEGIN IMMEDIATE')
@@ -108,6 +114,7 @@ export function openStore({ directory }: StoreOptions): Store {
     waiting = []
     if (group.length === 0) return
     const settle: (() => void)[] = []
+    const began = performance.now()
     try {
       transaction(() => {
         for (const { run, resolve, reject } of group) {
@@ -123,7 +130,14 @@ export function openStore({ directory }: StoreOptions): Store {
       for (const { reject } of group) reject(error)
       return
     }
+    const took = performance.now() - began
+    gathering = ephemeral || group.length < 2 || took < 1 ? 0 : Math.min(took, longestGathering)
     for (const call of settle) call()
+  }
+
+  const schedule = () => {
+    if (gathering === 0) setImmediate(flush)
+    else setTimeout(flush, gathering)
   }
 
   return {
@@ -139,7 +153,7 @@ export function openStore({ directory }: StoreOptions): Store {
     write<T>(run: () => T) {
       return new Promise<T>((resolve, reject) => {
         if (closed) return reject(new Error('the state file is closed'))
-        if (waiting.length === 0) setImmediate(flush)
+        if (waiting.length === 0) schedule()
         waiting.push({ run, resolve: resolve as (value: unknown) => void, reject })
       })
     },

@@ -122,6 +122,18 @@ export function createCallbackReceiver(deps: {
 
       const decoded = decodeCallback(read.value, dialectOf(plugin, job))
       if (!decoded.ok) return refuse(invalid(decoded.issues), job)
+      const { dialect, updates: told, status } = decoded.callback
+      if (
+        dialect === 'spec' &&
+        status === undefined &&
+        told.length === 0 &&
+        fieldOf(read.value, 'recipient_updates') == null
+      ) {
+        return refuse(
+          invalid([{ path: 'recipient_updates', reason: 'is missing, and there is no status of the whole job' }]),
+          job,
+        )
+      }
       if (job === undefined) {
         return refuse(
           { status: 404, verdict: 'unknown-job', reason: `there is no job ${id ?? ''}: is it another site's?` },

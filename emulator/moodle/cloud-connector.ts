@@ -179,14 +179,14 @@ function fieldOf(text: string, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** The answer's own reason: problem+json (`title`, `detail`, `errors[]`), AWS JSON (`__type`, `message`), else its text. */
+/** The answer's own reason: problem+json (`title`, `detail`, `issues[]`), AWS JSON (`__type`, `message`), else its text. */
 function wordsOf(text: string): string {
   const body = parsed(text)
   const words = ['__type', 'title', 'detail', 'message', 'error'].flatMap((name) => {
     const value = body[name]
     return typeof value === 'string' && value !== '' ? [value] : []
   })
-  const issues = Array.isArray(body.errors) ? (body.errors as unknown[]) : []
+  const issues = Array.isArray(body.issues) ? (body.issues as unknown[]) : []
   for (const issue of issues.slice(0, 3)) {
     const { path, reason } = (issue ?? {}) as Record<string, unknown>
     if (typeof reason === 'string') words.push(typeof path === 'string' && path !== '' ? `${path}: ${reason}` : reason)

@@ -30,7 +30,7 @@ export function createJobProgress({ store, clock }: { store: Store; clock: Clock
   const notify = (jobid: string) => {
     if (!watchers.has(jobid)) return
     store.afterCommit(() => {
-      for (const changed of [...(watchers.get(jobid) ?? [])]) changed()
+      for (const changed of watchers.get(jobid) ?? []) changed()
     })
   }
 

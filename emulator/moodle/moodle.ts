@@ -239,7 +239,7 @@ export function createMoodle(deps: {
             const job = find(jobid)
             if (progress.settled(job)) end(() => resolve(job))
           } catch (error) {
-            end(() => reject(error as Error))
+            end(() => reject(error))
           }
         }
         if (signal?.aborted) return aborted()

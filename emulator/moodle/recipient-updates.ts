@@ -123,18 +123,32 @@ export function createRecipientUpdates(deps: { store: Store; clock: Clock; progr
     )
   }
 
+  /** `spec` may tell of the whole job, without a list: of those of whom nothing is told one by one. */
+  const resolveWhole = ({ jobid }: MoodleJob, status: 'completed' | 'failed'): Resolved => {
+    const rows = store.all<MoodleRecipient>(
+      `SELECT * FROM manireports_cloud_job_recipients WHERE jobid = ? AND (submission = 'assumed' OR (submission = 'cloud' AND status = 'pending'))`,
+      jobid,
+    )
+    return { pairs: rows.map((row) => [row, { status }]), unknown: [] }
+  }
+
   return {
     apply(job, message) {
       const now = Math.floor(clock.now() / 1000)
-      const { pairs, unknown } =
-        message.dialect === 'flow' ? resolveCounts(job, message) : resolve(job.jobid, message.updates)
+      const { dialect, status: told } = message
+      const whole = dialect === 'spec' && message.updates.length === 0 && (told === 'completed' || told === 'failed')
+      const { pairs, unknown } = whole
+        ? resolveWhole(job, told)
+        : dialect === 'flow'
+          ? resolveCounts(job, message)
+          : resolve(job.jobid, message.updates)
       const rows = new Map<number, MoodleRecipient>()
       const change = { completed: 0, failed: 0, local: 0 }
       let applied = 0
       for (const [found, update] of pairs) {
         // A callback may name a recipient twice.
         const before = rows.get(found.id) ?? found
-        const after = merged(before, update, now)
+        const after = whole ? assumed(before, update, now) : merged(before, update, now)
         rows.set(found.id, after)
         if (same(before, after)) continue
         applied++
@@ -163,9 +177,11 @@ export function createRecipientUpdates(deps: { store: Store; clock: Clock; progr
 
 function merged(row: MoodleRecipient, update: ReceivedUpdate, now: number): MoodleRecipient {
   const told = update.status !== 'pending'
-  // Refused or not, the cloud has this recipient: what it says counts from here.
-  const before: MoodleRecipient =
-    row.submission === 'refused' ? { ...row, status: 'pending', error_message: null, submission: 'cloud' } : row
+  // What was only assumed ends with the first word about the recipient.
+  const known = row.submission === 'cloud' || row.submission === 'local' || !told
+  const before: MoodleRecipient = known
+    ? row
+    : { ...row, status: 'pending', error_message: null, timesent: null, submission: 'cloud' }
   const status = mergeUpdate(before.status, update.status)
   const sentAt = update.status === 'completed' ? (update.timeSent ?? now) : null
   return {
@@ -178,6 +194,17 @@ function merged(row: MoodleRecipient, update: ReceivedUpdate, now: number): Mood
       status === 'failed' ? greater(before.error_message, update.status === 'failed' ? update.error : null) : null,
     timesent:
       before.timesent === null || sentAt === null ? (before.timesent ?? sentAt) : Math.min(before.timesent, sentAt),
+  }
+}
+
+function assumed(row: MoodleRecipient, { status }: ReceivedUpdate, now: number): MoodleRecipient {
+  const after = mergeUpdate(row.status, status)
+  return {
+    ...row,
+    status: after,
+    submission: 'assumed',
+    error_message: after === 'failed' ? 'the cloud reports that the whole job failed' : null,
+    timesent: row.timesent ?? (status === 'completed' ? now : null),
   }
 }
 

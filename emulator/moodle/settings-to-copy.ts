@@ -71,7 +71,7 @@ function byDialect(input: SettingsInput): Record<Dialect, SettingsBlock[]> {
     spec: [
       {
         id: 'spec-api',
-        title: 'spec, through API Gateway',
+        title: 'Plugin settings: spec, through API Gateway',
         settings: [
           { name: 'cloud_offload_enabled', value: '1' },
           { name: 'cloud_mode', value: 'api_gateway' },
@@ -83,7 +83,7 @@ function byDialect(input: SettingsInput): Record<Dialect, SettingsBlock[]> {
       },
       {
         id: 'spec-sqs',
-        title: 'spec, through SQS',
+        title: 'Plugin settings: spec, through SQS',
         note: 'cloud_auth_token holds ACCESS_KEY:SECRET_KEY; any credentials are taken.',
         settings: [
           { name: 'cloud_offload_enabled', value: '1' },
@@ -99,7 +99,7 @@ function byDialect(input: SettingsInput): Record<Dialect, SettingsBlock[]> {
     detailed: [
       {
         id: 'detailed-aws',
-        title: 'detailed, Cloud Provider AWS',
+        title: 'Plugin settings: detailed, Cloud Provider AWS',
         settings: [
           { name: 'Access Key', value: accessKey },
           { name: 'Secret', value: secretKey },
@@ -111,7 +111,7 @@ function byDialect(input: SettingsInput): Record<Dialect, SettingsBlock[]> {
       },
       {
         id: 'detailed-cloudflare',
-        title: 'detailed, Cloud Provider Cloudflare',
+        title: 'Plugin settings: detailed, Cloud Provider Cloudflare',
         settings: [
           { name: 'Account ID', value: '000000000000' },
           { name: 'API Token', value: ingestToken },
@@ -123,7 +123,7 @@ function byDialect(input: SettingsInput): Record<Dialect, SettingsBlock[]> {
     flow: [
       {
         id: 'flow',
-        title: 'flow (manireports_cloud_company_settings)',
+        title: 'Plugin settings: flow (manireports_cloud_company_settings)',
         settings: [
           { name: 'aws_key', value: accessKey },
           { name: 'aws_secret', value: secretKey },
@@ -135,7 +135,7 @@ function byDialect(input: SettingsInput): Record<Dialect, SettingsBlock[]> {
     plugin: [
       {
         id: 'plugin',
-        title: "plugin, the company's cloud settings",
+        title: "Plugin settings: plugin, the company's cloud settings",
         note: "The plugin compares a callback's token with the company's AWS secret, so the secret must be exactly this.",
         settings: [
           { name: 'AWS access key', value: accessKey },
@@ -188,7 +188,7 @@ function bySetUp({ url, queueUrl }: SettingsInput): SettingsBlock[] {
     },
     {
       id: 'moodle-docker',
-      title: 'moodle-docker',
+      title: 'Moodle in moodle-docker',
       note:
         `Inside the container the emulator is ${fromDocker}. On Linux it must listen on the bridge too (--host 172.17.0.1). ` +
         "Callbacks go to moodle-docker's wwwroot, http://localhost:8000.",

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { encodeJob, messageAttributes, type JobToSend, type RecipientToSend } from '../../contracts/dialects/index.ts'
+import { typeNameOf } from '../../contracts/dialects/types.ts'
 import type { ActionType, Dialect, JobType, JsonObject } from '../../contracts/job.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
@@ -148,7 +149,7 @@ export function createSubmission(deps: {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       jobid,
       tenant,
-      String(payload['type']),
+      typeNameOf(input.type, dialect),
       fresh.length,
       JSON.stringify(withoutSecrets(payload)),
       job.createdBy ?? 0,
@@ -156,7 +157,7 @@ export function createSubmission(deps: {
       dialect,
       input.mode,
       input.parentJobId ?? null,
-      JSON.stringify(withoutSecrets(again as unknown as JsonObject)),
+      JSON.stringify(withoutSecrets(again)),
       batches.length,
     )
     for (const [index, batch] of batches.entries()) {

@@ -6,10 +6,11 @@ import type { Store } from '../kernel/store.ts'
 export type SubmitMode = 'api' | 'sqs'
 
 /**
- * Who has a recipient: the cloud; Moodle itself, since the cloud could not be reached; or nobody, since the message was
- * refused (then the status is `failed`, until a callback shows that the cloud has the recipient after all).
+ * What a recipient's row rests on. `cloud`: the cloud has it, and what a callback says of it counts. `local`: Moodle
+ * itself mails it, since the cloud could not be reached. `refused`: its message was not taken, so its status is `failed`.
+ * `assumed`: a callback has told of the job as a whole. The last three end with the first word about the recipient.
  */
-export type SubmissionState = 'cloud' | 'local' | 'refused'
+export type SubmissionState = 'cloud' | 'local' | 'refused' | 'assumed'
 
 /** What became of one message of a job. */
 export type BatchStatus = 'pending' | 'queued' | 'refused' | 'local'

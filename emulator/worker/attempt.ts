@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { Recipient } from '../../contracts/job.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { CertificateInput } from './certificate/renderer.ts'
 import { certificateKey } from './certificate/key.ts'
 import { certificateFields } from './certificate/fields.ts'
-import type { Certificate, Leased, Outcome } from './ledger/passes.ts'
+import type { Certificate, Leased, Outcome, PassNotes, PassResult } from './ledger/passes.ts'
 import type { JobFields, JobRow } from './ledger/tables.ts'
 import { composeMail } from './message/compose.ts'
 import type { CertificatePort, MailPort, ObjectsPort } from './ports.ts'
@@ -24,14 +25,11 @@ export interface AttemptDeps {
   readonly certificates: CertificatePort
   readonly mail: MailPort
   readonly settingsOf: (tenant: number) => DeliverySettings
-  /** Says something about a job that a person should know. */
-  readonly finding: (job: JobRow, recipient: string | undefined, text: string) => void
-  /** Counts a mail that may go out twice. */
-  readonly ambiguous: (job: JobRow, recipient: string, messageId: string, attempt: number) => void
   readonly stage: <T>(name: 'certificate' | 'objects' | 'mail', run: () => Promise<T>) => Promise<T>
 }
 
 type Certified = Map<string, Certificate | { error: string; permanent: boolean }>
+
 
 /** Mails in flight of one pass; the transport has its own, smaller pool of connections. */
 const mailsAtOnce = 32
@@ -43,7 +41,7 @@ const mailsAtOnce = 32
 export function createAttempt(deps: AttemptDeps) {
   const { ids, objects, certificates, mail, settingsOf } = deps
 
-  const certify = async (job: JobRow, fields: JobFields, leased: readonly Leased[]): Promise<Certified> => {
+  const certify = async (job: JobRow, fields: JobFields, leased: readonly Leased[], notes: PassNotes): Promise<Certified> => {
     const settings = settingsOf(job.tenant)
     const keyOf = (row: Leased['row']) => certificateKey({ tenant: job.tenant, job: job.job, recipient: row.key })
     const codeOf = (row: Leased['row']) => ids.stable(16, 'certificate', job.tenant, job.job, row.key).toUpperCase()
@@ -63,7 +61,7 @@ export function createAttempt(deps: AttemptDeps) {
 
     const inputs = missing.map(({ row, recipient }): CertificateInput => {
       const { findings, ...input } = certificateFields(fields, recipient, job.created_at)
-      for (const text of findings) deps.finding(job, undefined, text)
+      for (const text of findings) notes.findings.push({ text })
       const code = codeOf(row)
       return { recipient: row.key, ...input, verificationCode: code, verificationUrl: `${job.verify_base}/verify/${code}` }
     })
@@ -77,25 +75,27 @@ export function createAttempt(deps: AttemptDeps) {
         done.set(row.key, { error: `Certificate: ${result.error}`, permanent: true })
         continue
       }
-      for (const text of result.findings) deps.finding(job, row.key, text)
+      for (const text of result.findings) notes.findings.push({ recipient: row.key, text })
       good.push({ row, pdf: result.pdf })
     }
     await deps.stage('objects', () =>
       objects.put(good.map(({ row, pdf }) => ({ key: keyOf(row), contentType: 'application/pdf', bytes: pdf }))),
     )
-    for (const { row } of good) finish(row)
+    for (const { row, pdf } of good) {
+      finish(row)
+      const sha256 = createHash('sha256').update(pdf).digest('hex')
+      notes.stored.push({ recipient: row.key, key: keyOf(row), bytes: pdf.length, sha256 })
+    }
     return done
   }
 
   const mailOne = async (job: JobRow, fields: JobFields, leased: Leased, certificate?: Certificate): Promise<Outcome> => {
     const { row, recipient } = leased
     const messageId = `${ids.stable(32, 'mail', job.tenant, job.job, row.key)}@manireports.test`
-    const common = { leased, ...(certificate === undefined ? {} : { certificate }) }
-    if (row.interrupted === 1) {
-      const found = await mail.find(messageId)
-      if (found === 'sent') return { result: 'sent', ...common, messageId, found: true }
-      if (found === 'unknown') deps.ambiguous(job, row.key, messageId, row.attempts + 1)
-    }
+    const found = row.interrupted === 1 ? await mail.find(messageId) : 'absent'
+    const common = { leased, ...(found === 'unknown' ? { again: messageId } : {}), ...(certificate === undefined ? {} : { certificate }) }
+    if (found === 'sent') return { result: 'sent', ...common, messageId, found: true }
+
     const attached = settingsOf(job.tenant).certificateDelivery === 'attach'
     const content = attached && certificate !== undefined ? await objects.get(certificate.key) : undefined
     const result = await mail.send({
@@ -135,13 +135,14 @@ export function createAttempt(deps: AttemptDeps) {
     return await mailOne(job, fields, leased, certificate)
   }
 
-  return async function attempt(job: JobRow, leased: readonly Leased[]): Promise<Outcome[]> {
+  return async function attempt(job: JobRow, leased: readonly Leased[]): Promise<PassResult> {
+    const notes: PassNotes = { findings: [], stored: [] }
     const fields = JSON.parse(job.fields) as JobFields
     const certified: Certified = new Map()
     if (job.action !== 'email') {
       const wanted = leased.filter(({ row }) => row.invalid === null || job.action === 'certificate')
       try {
-        for (const [key, value] of await certify(job, fields, wanted)) certified.set(key, value)
+        for (const [key, value] of await certify(job, fields, wanted, notes)) certified.set(key, value)
       } catch (error) {
         for (const { row } of wanted) certified.set(row.key, { error: `Certificate: ${messageOf(error)}`, permanent: false })
       }
@@ -162,7 +163,7 @@ export function createAttempt(deps: AttemptDeps) {
     await deps.stage('mail', async () => {
       await Promise.all(Array.from({ length: Math.min(mailsAtOnce, leased.length) }, lane))
     })
-    return outcomes
+    return { outcomes, ...notes }
   }
 }
 

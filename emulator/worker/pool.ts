@@ -61,9 +61,9 @@ export function createPool(deps: PoolDeps) {
         return
       }
       const began = clock.monotonic()
-      const outcomes = await deps.attempt(row, lease.leased)
+      const result = await deps.attempt(row, lease.leased)
       const took = Math.round(clock.monotonic() - began)
-      nextDue = earlier(nextDue, await store.write(() => ledger.conclude(row.id, message.messageId, outcomes, took)))
+      nextDue = earlier(nextDue, await store.write(() => ledger.conclude(row.id, message.messageId, result, took)))
     }
     if (nextDue === undefined) await queue.delete(message)
     else await queue.defer(message, nextDue)

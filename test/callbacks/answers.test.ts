@@ -1,8 +1,13 @@
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { answerLimit } from '../../emulator/worker/callbacks/transport.ts'
 import { path, startReceiver } from './receiver.ts'
 import { content, setUp, update } from './set-up.ts'
+
+const listen = (server: Server) =>
+  new Promise<number>((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
 
 describe('the delivery log', () => {
   it('tells of a redirect, which is not followed', async () => {
@@ -83,9 +88,9 @@ describe('the delivery log', () => {
   })
 
   it('tells of a refused connection, with the address that was tried', async () => {
-    const receiver = createServer().listen(0, '127.0.0.1')
-    const { port } = receiver.address() as { port: number }
-    await new Promise((resolve) => receiver.close(resolve))
+    const nobody = createServer()
+    const port = await listen(nobody)
+    await new Promise((resolve) => nobody.close(resolve))
     const { add, callbacks } = setUp()
     const id = add({ url: `http://127.0.0.1:${port}/` })
     await callbacks.whenIdle()
@@ -110,8 +115,8 @@ describe('the delivery log', () => {
   })
 
   it('tells of a port that speaks no HTTP, or no TLS', async () => {
-    const ssh = createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.6\r\n')).listen(0, '127.0.0.1')
-    const { port } = ssh.address() as { port: number }
+    const ssh = createServer((socket) => void socket.end('SSH-2.0-OpenSSH_9.6\r\n'))
+    const port = await listen(ssh)
     const plain = await startReceiver()
     const { add, callbacks } = setUp()
     const ids = [add({ url: `http://127.0.0.1:${port}/` }), add({ url: plain.url.replace('http:', 'https:') })]

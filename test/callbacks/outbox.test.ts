@@ -2,11 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { CallbackAnswer, CallbackTransport } from '../../emulator/worker/callbacks/transport.ts'
+import type { CallbackTransport } from '../../emulator/worker/callbacks/transport.ts'
 import { startReceiver } from './receiver.ts'
-import { setUp } from './set-up.ts'
-
-const accepted: CallbackAnswer = { status: 200, headers: {}, body: '' }
+import { content, setUp } from './set-up.ts'
 
 describe('while the answer to a submit is not flushed', () => {
   it("the job's callbacks are held, and the delay begins at the release", async () => {
@@ -121,26 +119,201 @@ describe('a restart', () => {
   })
 })
 
+/** A transport whose answers the test gives. */
+function answeredByHand() {
+  const open: { job: string; answer: (status: number) => void }[] = []
+  const send: CallbackTransport = ({ body }) =>
+    new Promise((resolve) => {
+      const job = String((JSON.parse(body) as { job_id: unknown }).job_id)
+      open.push({ job, answer: (status) => resolve({ status, headers: {}, body: '' }) })
+    })
+  return { open, send }
+}
+
 describe('a reset', () => {
-  it('forgets the callbacks of a tenant, and those in flight leave no trace', async () => {
-    const answers: (() => void)[] = []
-    const send: CallbackTransport = () => new Promise((resolve) => answers.push(() => resolve(accepted)))
-    const { add, callbacks, pass, store, events } = setUp({ url: 'http://127.0.0.1:1/', send })
+  it('forgets the callbacks of a tenant, and what is in flight leaves no trace', async () => {
+    const { open, send } = answeredByHand()
+    const { add, callbacks, clock, store, events } = setUp({ url: 'http://127.0.0.1:1/', send })
     add({ tenant: 7 })
-    add({ tenant: 8 })
-    await pass(0).catch(() => {})
+    const kept = add({ tenant: 8 })
+    add({ tenant: 7, notBefore: clock.now() + 1000 })
+    await clock.advance(0)
+    expect(open).toHaveLength(2)
+    callbacks.reset(7)
+    add({ tenant: 7, job: 'after', notBefore: clock.now() + 5000 })
+    for (const { answer } of open) answer(200)
+    await clock.advance(1000)
+    await callbacks.whenIdle()
+    expect(callbacks.list({ limit: 10 }).map(({ tenant, job, state }) => [tenant, job, state])).toEqual([
+      [7, 'after', 'waiting'],
+      [8, 'job-1', 'delivered'],
+    ])
+    expect(store.all('SELECT * FROM callback_attempts')).toHaveLength(1)
+    const attempts = events().filter(({ type }) => type === 'callback.attempt')
+    expect(attempts).toEqual([expect.objectContaining({ callback: kept })])
+    callbacks.reset()
+    expect(callbacks.list({ limit: 10 })).toEqual([])
+    await clock.advance(10_000)
+    expect(open).toHaveLength(2)
   })
 })
 
 describe('the sender', () => {
-  it('has at most 16 in flight, 4 for a tenant and host, and serves the tenants by turns', async () => {
-    const served: number[] = []
-    const answers: (() => void)[] = []
-    const send: CallbackTransport = ({ body }) =>
-      new Promise((resolve) => {
-        served.push((JSON.parse(body) as { job_id: number }).job_id)
-        answers.push(() => resolve(accepted))
-      })
-    expect([send, served, answers]).toHaveLength(3)
+  it('has at most 16 in flight, and 4 for one tenant and host', async () => {
+    const { open, send } = answeredByHand()
+    const { add, clock } = setUp({ send })
+    for (let tenant = 1; tenant <= 3; tenant++) {
+      for (let port = 1; port <= 2; port++) {
+        const url = `http://127.0.0.1:${port}/`
+        for (let nth = 0; nth < 10; nth++) {
+          add({ tenant, url, content: content({ jobId: `${tenant} ${port}` }) })
+        }
+      }
+    }
+    await clock.advance(0)
+    expect(open).toHaveLength(16)
+    const lanes = new Map<string, number>()
+    for (const { job } of open) lanes.set(job, (lanes.get(job) ?? 0) + 1)
+    expect(Math.max(...lanes.values())).toBeLessThanOrEqual(4)
+    expect(lanes.size).toBe(6)
+    for (const { answer } of open) answer(200)
+    await clock.advance(0)
+    expect(open).toHaveLength(32)
+  })
+
+  it('lets no tenant wait behind a large one, whatever its number of hosts', async () => {
+    const { open, send } = answeredByHand()
+    const { add, clock } = setUp({ send })
+    for (let nth = 0; nth < 400; nth++) {
+      add({ tenant: 1, url: `http://127.0.0.1:${1 + (nth % 8)}/`, content: content({ jobId: 'large' }) })
+    }
+    for (let nth = 0; nth < 5; nth++)
+      add({ tenant: 2, url: 'http://127.0.0.1:9/', content: content({ jobId: 'small' }) })
+    await clock.advance(0)
+    expect(open.filter(({ job }) => job === 'small')).toHaveLength(4)
+    open.find(({ job }) => job === 'small')?.answer(200)
+    await clock.advance(0)
+    expect(open.filter(({ job }) => job === 'small')).toHaveLength(5)
+  })
+
+  it('goes on with the others while a receiver hangs or has much to retry', async () => {
+    const broken = await startReceiver(() => ({ status: 500 }))
+    const hanging = await startReceiver(() => () => {})
+    const good = await startReceiver()
+    const { add, clock } = setUp()
+    for (let nth = 0; nth < 30; nth++) {
+      add({ url: hanging.url })
+      add({ url: broken.url })
+      add({ url: good.url })
+    }
+    await Promise.all([good.received(30), broken.received(30), hanging.received(4)])
+    await clock.advance(0)
+    expect([good.requests.length, broken.requests.length, hanging.requests.length]).toEqual([30, 30, 4])
+  })
+
+  it('delivers each of a thousand callbacks once', async () => {
+    const receiver = await startReceiver()
+    const { store, add, callbacks } = setUp({ url: receiver.url })
+    store.tx(() => {
+      for (let nth = 0; nth < 1000; nth++) add({ content: content({ jobId: nth }) })
+    })
+    await callbacks.whenIdle()
+    const jobs = receiver.requests.map(({ body }) => (JSON.parse(body.toString()) as { job_id: number }).job_id)
+    expect(jobs.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, nth) => nth))
+    expect(callbacks.summary(7, 'job-1')).toMatchObject({ delivered: 1000, waiting: 0 })
+  })
+
+  it('stops in time although a receiver hangs, and sends nothing after that', async () => {
+    const { open, send } = answeredByHand()
+    const { add, callbacks, clock } = setUp({ url: 'http://127.0.0.1:1/', send })
+    for (let nth = 0; nth < 10; nth++) add()
+    await clock.advance(0)
+    const stopped = callbacks.stop()
+    await clock.advance(2000)
+    await stopped
+    for (const { answer } of open) answer(200)
+    await clock.advance(60_000)
+    expect(open).toHaveLength(4)
+  })
+})
+
+describe('a replay', () => {
+  it('of a dead callback sends it at once, signed anew, and begins the schedule again', async () => {
+    let status = 500
+    const receiver = await startReceiver(() => ({ status }))
+    const { add, callbacks, pass } = setUp({ url: receiver.url, settings: { retryScheduleMs: [1000] } })
+    const id = add()
+    await pass(0)
+    await pass(1000)
+    expect(callbacks.get(id)).toMatchObject({ state: 'dead', attempts: 2 })
+
+    await pass(3_600_000)
+    expect(callbacks.replay(id)).toMatchObject({ state: 'waiting', attempts: 2, settledAt: null })
+    await pass(0)
+    expect(callbacks.get(id)).toMatchObject({ state: 'waiting', attempts: 3 })
+    status = 200
+    await pass(1000)
+    expect(callbacks.get(id)).toMatchObject({ state: 'delivered', attempts: 4 })
+    const stamps = receiver.requests.map(({ body }) => (JSON.parse(body.toString()) as { timestamp: number }).timestamp)
+    expect(stamps.map((stamp) => stamp - (stamps[0] ?? 0))).toEqual([0, 1, 3601, 3602])
+  })
+
+  it('of a delivered callback sends it again; a beginning of its id is enough', async () => {
+    const receiver = await startReceiver()
+    const { add, callbacks, pass } = setUp({ url: receiver.url })
+    const id = add()
+    await pass(0)
+    expect(callbacks.replay(id.slice(0, 6)).id).toBe(id)
+    await pass(0)
+    expect(receiver.requests).toHaveLength(2)
+    expect(callbacks.get(id)).toMatchObject({ state: 'delivered', attempts: 2 })
+  })
+
+  it('of what waits does not wait for the schedule', async () => {
+    const receiver = await startReceiver((nth) => ({ status: nth === 0 ? 500 : 200 }))
+    const { add, callbacks, pass } = setUp({ url: receiver.url })
+    const id = add()
+    await pass(0)
+    callbacks.replay(id)
+    await pass(0)
+    expect(callbacks.get(id)).toMatchObject({ state: 'delivered', attempts: 2 })
+    await pass(3_600_000)
+    expect(receiver.requests).toHaveLength(2)
+  })
+
+  it('of an unknown id, or of a beginning that several have, is refused', () => {
+    const { add, callbacks } = setUp({ url: 'http://127.0.0.1:1/', settings: { delayMs: 1000 } })
+    for (let nth = 0; nth < 17; nth++) add()
+    expect(() => callbacks.replay('nobody')).toThrow(expect.objectContaining({ code: 'callback-not-found' }))
+    expect(() => callbacks.replay('')).toThrow(expect.objectContaining({ code: 'callback-not-found' }))
+    expect(() => callbacks.get("' OR 1=1 --")).toThrow(expect.objectContaining({ code: 'callback-not-found' }))
+    const firsts = callbacks.list({ limit: 100 }).map(({ id }) => id.slice(0, 1))
+    const shared = firsts.find((first, nth) => firsts.indexOf(first) !== nth) ?? ''
+    expect(() => callbacks.replay(shared)).toThrow(expect.objectContaining({ code: 'callback-ambiguous' }))
+  })
+})
+
+describe('the list', () => {
+  it('is by tenant, job and state, the newest first, page by page', async () => {
+    const { open, send } = answeredByHand()
+    const { add, callbacks, clock } = setUp({ url: 'http://127.0.0.1:1/', send })
+    const ids: string[] = []
+    for (let nth = 0; nth < 6; nth++) ids.unshift(add({ tenant: 7 + (nth % 2), job: `job-${nth % 3}` }))
+    ids.unshift(add({ url: 'http://example.com/' }))
+    const idsOf = (query: Partial<Parameters<typeof callbacks.list>[0]>) =>
+      callbacks.list({ limit: 100, ...query }).map(({ id }) => id)
+    expect(idsOf({})).toEqual(ids)
+    expect(idsOf({ limit: 3 })).toEqual(ids.slice(0, 3))
+    expect(idsOf({ limit: 3, after: ids[2] })).toEqual(ids.slice(3, 6))
+    expect(idsOf({ tenant: 8 })).toEqual([ids[1], ids[3], ids[5]])
+    expect(idsOf({ tenant: 8, job: 'job-2' })).toEqual([ids[1]])
+    expect(idsOf({ state: 'parked' })).toEqual([ids[0]])
+    await clock.advance(0)
+    expect(idsOf({ state: 'delivering' })).toHaveLength(6)
+    expect(idsOf({ state: 'waiting' })).toEqual([])
+    open[0]?.answer(200)
+    await clock.advance(10)
+    expect(idsOf({ state: 'delivering' })).toHaveLength(5)
+    expect(idsOf({ state: 'delivered' })).toHaveLength(1)
   })
 })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { JobToSend, RecipientToSend } from '../../contracts/dialects/index.ts'
 import { jobTypes, type ActionType, type Decoded, type Issue, type Job, type JsonObject } from '../../contracts/job.ts'
 
@@ -44,7 +44,7 @@ const recipient: fc.Arbitrary<RecipientToSend> = fc.record(
     email: fc.oneof(fc.emailAddress(), text),
     firstname: text,
     lastname: text,
-    data: data as fc.Arbitrary<JsonObject>,
+    data,
   },
   { requiredKeys: ['userid', 'email'] },
 )
@@ -59,7 +59,7 @@ export const anyJob: fc.Arbitrary<JobToSend> = fc.record(
     type: fc.constantFrom(...jobTypes),
     recipients: fc.uniqueArray(recipient, { minLength: 1, maxLength: 8, selector: ({ userid }) => userid }),
     templateId: text,
-    templateData: fc.dictionary(text, text, { maxKeys: 3 }) as fc.Arbitrary<JsonObject>,
+    templateData: fc.dictionary(text, text, { maxKeys: 3 }),
     courseId: fc.nat(),
     createdBy: fc.nat(),
     actionType: fc.constantFrom(...actionTypes),

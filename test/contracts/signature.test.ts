@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { phpJson } from '../../contracts/php-json.ts'
 import { sign, verify } from '../../contracts/signature.ts'

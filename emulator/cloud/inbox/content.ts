@@ -113,8 +113,9 @@ export async function readContent(raw: Buffer): Promise<MessageContent> {
       checksums: { md5: hash('md5'), sha1: hash('sha1'), sha256: hash('sha256') },
     })
   })
-  const html = email.html ?? ''
-  return { text: email.text ?? plainText(html), html, inline, attachments }
+  // The parser ends every body with a line break more than the sender wrote.
+  const html = (email.html ?? '').replace(/\n$/, '')
+  return { text: email.text?.replace(/\n$/, '') ?? plainText(html), html, inline, attachments }
 }
 
 export async function digestOf(raw: Buffer, headerText: string): Promise<Digest> {

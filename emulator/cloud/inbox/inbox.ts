@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { domainToASCII } from 'node:url'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Store } from '../../kernel/store.ts'
@@ -94,6 +95,14 @@ export interface Inbox {
 
 const digestedAtOnce = 100
 
+/** smtp-server decodes the domains of the envelope (`xn--…`), and header fields have them either way. */
+function comparable(address: string): string {
+  const at = address.lastIndexOf('@')
+  const domain = address.slice(at + 1)
+  // eslint-disable-next-line no-control-regex
+  return `${address.slice(0, at)}@${/^[\u0000-\u007f]*$/.test(domain) ? domain : domainToASCII(domain)}`.toLowerCase()
+}
+
 export function createInbox({ store, clock, ids }: { store: Store; clock: Clock; ids: Ids }): Inbox {
   const mailbox = createMailbox(store)
   const chaos = createChaos({ ids })
@@ -108,16 +117,16 @@ export function createInbox({ store, clock, ids }: { store: Store; clock: Clock;
       cc: addressHeader(headers, 'cc'),
       bcc: addressHeader(headers, 'bcc'),
     }
-    const named = new Set([...written.to, ...written.cc, ...written.bcc].map(({ address }) => address.toLowerCase()))
-    const hidden = to.filter((address) => !named.has(address.toLowerCase()))
+    const named = new Set([...written.to, ...written.cc, ...written.bcc].map(({ address }) => comparable(address)))
+    const hidden = to.filter((address) => !named.has(comparable(address)))
     const sender = addressHeader(headers, 'from')[0] ?? { name: '', address: '' }
     const messageId = identifierHeader(headers, 'message-id')
 
     // As any final delivery does, and Mailpit too: what only the envelope or nobody knew goes on top of the message.
     let top = ''
-    if (identifierHeader(headers, 'return-path') !== from) top += `Return-Path: <${from}>\r\n`
-    if (messageId === '') top += `Message-ID: <${id}@inbox.offload>\r\n`
     if (hidden.length > 0) top += `Bcc: ${hidden.join(', ')}\r\n`
+    if (messageId === '') top += `Message-ID: <${id}@inbox.offload>\r\n`
+    if (identifierHeader(headers, 'return-path') !== from) top += `Return-Path: <${from}>\r\n`
     const whole = top === '' ? raw : Buffer.concat([Buffer.from(top), raw])
 
     const addresses = [...written.to, ...written.cc, ...written.bcc, sender].map(({ address }) => address)

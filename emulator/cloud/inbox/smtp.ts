@@ -35,15 +35,18 @@ function refusal(responseCode: number, message: string): Error {
 }
 
 /** The whole message, or undefined when it is too big; then the rest of it is read and dropped. */
-async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size <= maxSize) chunks.push(chunk)
-    else chunks.length = 0
-  }
-  return size > maxSize ? undefined : chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
+function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= maxSize) chunks.push(chunk)
+      else chunks.length = 0
+    })
+    stream.once('end', () => resolve(size > maxSize ? undefined : Buffer.concat(chunks)))
+    stream.once('error', reject)
+  })
 }
 
 /**

@@ -8,10 +8,9 @@ import type { Store } from '../../kernel/store.ts'
 
 /** What ingest needs of the queue and of the ledger; both take part in the caller's transaction. */
 export interface IngestPorts {
-  readonly enqueue: (message: {
-    body: string
-    attributes: Record<string, { dataType: string; value: string }>
-  }) => { messageId: string }
+  readonly enqueue: (message: { body: string; attributes: Record<string, { dataType: string; value: string }> }) => {
+    messageId: string
+  }
   /** `enqueueAll` is called where something is new; it returns the ids of the messages that carry the job. */
   readonly admit: (job: Job, enqueueAll: () => string[]) => { added: number }
 }

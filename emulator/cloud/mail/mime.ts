@@ -109,11 +109,22 @@ export function quotedPrintable(text: string): string {
   return out
 }
 
+/** Whether the text may go as it is: ASCII, lines of at most 998, and nothing that looks like one of our boundaries. */
+function isPlain(text: string): boolean {
+  if (!/^[\t\r\n\x20-\x7e]*$/.test(text) || text.includes('--=_')) return false
+  for (let from = 0; from < text.length;) {
+    const end = text.indexOf('\r\n', from)
+    const next = end < 0 ? text.length : end + 2
+    if (next - from > 1000) return false
+    from = next
+  }
+  return true
+}
+
 function part(contentType: string, body: string): string {
   const text = body.replace(/\r\n|\r|\n/g, '\r\n')
   // 7bit keeps the source readable; `=_` is how our boundaries begin, and is never in quoted-printable.
-  const plain = /^[\t\r\n\x20-\x7e]*$/.test(text) && !/[^\r\n]{998}/.test(text) && !text.includes('--=_')
-  const [encoding, encoded] = plain ? ['7bit', text] : ['quoted-printable', quotedPrintable(text)]
+  const [encoding, encoded] = isPlain(text) ? ['7bit', text] : ['quoted-printable', quotedPrintable(text)]
   return `Content-Type: ${contentType}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${encoded}\r\n`
 }
 

@@ -103,7 +103,10 @@ export function createObjects({
   const insert = ({ key, contentType, bytes, headers = {} }: Upload): string => {
     const length = Buffer.byteLength(key)
     if (length === 0 || length > longestKey) {
-      throw new ObjectsError('key-too-long', `a key has 1 to ${longestKey} bytes, not ${length}`, { length, longestKey })
+      throw new ObjectsError('key-too-long', `a key has 1 to ${longestKey} bytes, not ${length}`, {
+        length,
+        longestKey,
+      })
     }
     const etag = createHash('md5').update(bytes).digest('hex')
     store.run(
@@ -191,8 +194,7 @@ export function createObjects({
       verifyPresigned(request, {
         hosts: [...new Set([request.headers['host'] ?? '', new URL(baseUrl()).host, ...aliases])],
         now: clock.now(),
-        secretOf: (accessKeyId) =>
-          accessKeyId === credentials.accessKeyId ? credentials.secretAccessKey : undefined,
+        secretOf: (accessKeyId) => (accessKeyId === credentials.accessKeyId ? credentials.secretAccessKey : undefined),
         strict: verifySignatures,
       })
     },

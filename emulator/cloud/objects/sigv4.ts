@@ -204,12 +204,10 @@ function parsePresigned(parameters: Parameters) {
   }
   const at = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'))
   if (!/^\d{8}T\d{6}Z$/.test(date) || Number.isNaN(at)) {
-    throw malformed('X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd\'T\'HHmmss\'Z\'"')
+    throw malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
   }
   if (!date.startsWith(day)) {
-    throw malformed(
-      `Invalid credential date "${day}". This date is not the same as X-Amz-Date: "${date.slice(0, 8)}".`,
-    )
+    throw malformed(`Invalid credential date "${day}". This date is not the same as X-Amz-Date: "${date.slice(0, 8)}".`)
   }
   if (!/^-?\d+$/.test(expires)) throw malformed('X-Amz-Expires should be a number')
   const ttlSeconds = Number(expires)

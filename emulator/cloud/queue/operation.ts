@@ -47,11 +47,15 @@ const spell = (operation: string, path: Path): string =>
     )
     .join('.')
 
-const withoutNulls = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(withoutNulls)
+// No operation's input is deeper than Entries[] → MessageAttributes → name → member.
+const deepest = 5
+
+const withoutNulls = (value: unknown, depth = 0): unknown => {
+  if (depth > deepest) return value
+  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, depth + 1))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)]])),
+    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member, depth + 1)]])),
   )
 }
 

@@ -11,6 +11,11 @@ export function moodleFace({ moodle }: { moodle: Pick<Moodle, 'receive'> }): Fas
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body))
 
+    // Fastify refuses what is no media type, or an empty one; PHP reads the body all the same.
+    app.addHook('onRequest', async (request) => {
+      request.headers['content-type'] = 'application/octet-stream'
+    })
+
     app.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
       const status = error.statusCode ?? 500
       if (status >= 500) throw error

@@ -84,7 +84,7 @@ export function createCallbacks({
   })
   const errorDelayMs = retryScheduleMs[0] ?? 5000
   const sender = createSender({ store, clock, outbox, placeOf, targetOf, delayMs, errorDelayMs, transport })
-  const log = createDeliveryLog({ store, now: () => clock.now(), targetOf, inFlight: sender.inFlight })
+  const log = createDeliveryLog({ store, now: () => clock.now(), targetOf, delivering: sender.delivering })
 
   return {
     add: outbox.add,

@@ -87,12 +87,12 @@ export function createDeliveryLog({
   store,
   now,
   targetOf,
-  inFlight,
+  delivering,
 }: {
   store: Store
   now: () => number
   targetOf: (tenant: number) => CallbackTarget
-  inFlight: ReadonlySet<number>
+  delivering: ReadonlySet<number>
 }): DeliveryLog {
   const find: DeliveryLog['find'] = (id) => {
     const wanted = id.toLowerCase()
@@ -126,7 +126,7 @@ export function createDeliveryLog({
       job: row.job,
       dialect: row.dialect,
       url: url === null ? null : shownUrl(url),
-      state: row.state === 'waiting' && inFlight.has(row.seq) ? 'delivering' : row.state,
+      state: row.state === 'waiting' && delivering.has(row.seq) ? 'delivering' : row.state,
       updates: row.updates,
       attempts: row.attempts,
       dueAt: row.state === 'waiting' ? row.due_at : null,
@@ -161,7 +161,7 @@ export function createDeliveryLog({
       if (state === 'delivering' || state === 'waiting') {
         filter(
           `seq ${state === 'waiting' ? 'NOT ' : ''}IN (SELECT value FROM json_each(?))`,
-          JSON.stringify([...inFlight]),
+          JSON.stringify([...delivering]),
         )
       }
       const condition = where.length === 0 ? '' : `WHERE ${where.join(' AND ')}`

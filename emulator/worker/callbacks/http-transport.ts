@@ -45,6 +45,9 @@ function failureOf(error: unknown, encrypting: boolean): CallbackFailure {
   if (error instanceof CallbackFailure) return error
   // Several addresses were tried (localhost is 127.0.0.1 and ::1): the first one's error speaks for all.
   if (error instanceof AggregateError && error.errors.length > 0) return failureOf(error.errors[0], encrypting)
+  // OpenSSL's text carries file names of its own source; between them is what went wrong.
+  const ssl = /:SSL routines:[^:]*:([^:]+):/.exec(messageOf(error))?.[1]
+  if (ssl !== undefined) return new CallbackFailure('tls', ssl, `ERR_SSL_${ssl.toUpperCase().replaceAll(' ', '_')}`)
   const code = codeOf(error)
   const kind = (code === undefined ? undefined : kindOfCode[code]) ?? (encrypting ? 'tls' : 'protocol')
   return new CallbackFailure(kind, messageOf(error), code)
@@ -116,9 +119,8 @@ export function createHttpTransport({
         headers: { host: url.host, ...headers, 'content-length': bytes.length },
         ...(url.username === '' ? {} : { auth: decodeURIComponent(`${url.username}:${url.password}`) }),
       }
-      const request = secure
-        ? httpsRequest({ ...options, servername: url.hostname.replace(/^\[.*\]$/, '') })
-        : httpRequest(options)
+      // The name for TLS (SNI, and what the certificate is checked against) is taken from the Host header.
+      const request = secure ? httpsRequest(options) : httpRequest(options)
 
       let connected = false
       let encrypted = false

@@ -13,10 +13,14 @@ const perLaneLimit = 4
 /** Answered callbacks whose result is not on disk yet: a slow disk slows the sender, it does not fill the memory. */
 const unwrittenLimit = 256
 const stopWithinMs = 2000
+/** Results are written so many at a time, or after so long, or when nothing is in flight: one sync to disk for all. */
+const groupLimit = 64
+const groupWithinMs = 10
 
 /** The side in memory: what is in flight, who is next, and one timer for what is due later. */
 export interface Sender {
-  readonly inFlight: ReadonlySet<number>
+  /** Callbacks in flight, and those whose result is not on disk yet. */
+  readonly delivering: ReadonlySet<number>
   /** A row has become durable that waits until its due time. */
   due(due: Due): void
   hold(tenant: number, job: string): void
@@ -32,6 +36,13 @@ interface Hold {
   /** Some of its callbacks were made under the hold, or reached it. */
   met: boolean
   readonly aside: { readonly taken: Taken; readonly tenant: number }[]
+}
+
+/** An outcome to be written; `write` returns when the callback is due again, if it is. */
+interface Result {
+  readonly write: () => number | undefined
+  readonly resolve: (dueAt: number | undefined) => void
+  readonly reject: (error: unknown) => void
 }
 
 export function createSender({
@@ -55,17 +66,20 @@ export function createSender({
   transport: CallbackTransport
 }): Sender {
   const lanes = createLanes({ clock, perLane: perLaneLimit, rowsOf: outbox.rowsOf })
-  const inFlight = new Set<number>()
+  const delivering = new Set<number>()
   const held = new Map<string, Hold>()
   const keyOf = (tenant: number, job: string) => `${tenant} ${job}`
 
   let running = false
+  let inFlight = 0
   let unwritten = 0
   let pumpWaits = false
   let timer: { readonly at: number; readonly handle: Timer } | undefined
   let idleWaiters: (() => void)[] = []
+  let group: Result[] = []
+  let groupTimer: Timer | undefined
 
-  const idle = () => inFlight.size === 0 && unwritten === 0 && (!running || (!pumpWaits && !lanes.hasDue()))
+  const idle = () => inFlight === 0 && unwritten === 0 && (!running || (!pumpWaits && !lanes.hasDue()))
 
   const whenIdle = () => (idle() ? Promise.resolve() : new Promise<void>((resolve) => idleWaiters.push(resolve)))
 
@@ -74,6 +88,27 @@ export function createSender({
     pumpWaits = true
     setImmediate(pump)
   }
+
+  const endGroup = () => {
+    groupTimer?.cancel()
+    groupTimer = undefined
+    const members = group
+    group = []
+    if (members.length === 0) return
+    store
+      .write(() => members.map(({ write }) => write()))
+      .then(
+        (dueTimes) => members.forEach(({ resolve }, nth) => resolve(dueTimes[nth])),
+        (error: unknown) => members.forEach(({ reject }) => reject(error)),
+      )
+  }
+
+  const writeInGroup = (write: Result['write']) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      group.push({ write, resolve, reject })
+      if (group.length >= groupLimit) endGroup()
+      else groupTimer ??= clock.at(clock.now() + groupWithinMs, endGroup)
+    })
 
   const disarm = () => {
     timer?.handle.cancel()
@@ -93,12 +128,13 @@ export function createSender({
 
   const pump = () => {
     pumpWaits = false
-    while (running && inFlight.size < inFlightLimit && unwritten < unwrittenLimit) {
+    while (running && inFlight < inFlightLimit && unwritten < unwrittenLimit) {
       const taken = lanes.take()
       if (taken === undefined) break
       begin(taken)
     }
     if (running) arm()
+    if (inFlight === 0) endGroup()
     if (!idle()) return
     const waiters = idleWaiters
     idleWaiters = []
@@ -121,8 +157,15 @@ export function createSender({
       lanes.answered(taken)
       return
     }
-    inFlight.add(row.seq)
+    inFlight++
+    delivering.add(row.seq)
     void deliver(taken, row)
+  }
+
+  const writeOutcome = (row: CallbackRow, place: Place, outcome: Exclude<Outcome, { result: 'stopped' }>) => {
+    if (outcome.result === 'attempted') return outbox.writeAttempt(row, outcome)
+    outbox.park(row, outcome.reason, place.on)
+    return undefined
   }
 
   const deliver = async (taken: Taken, row: CallbackRow) => {
@@ -131,26 +174,26 @@ export function createSender({
       place.state === 'parked'
         ? { result: 'parked', reason: place.reason }
         : await attempt(row, place, { clock, keys: targetOf(row.tenant), send: transport })
-    inFlight.delete(row.seq)
+    inFlight--
     unwritten++
     lanes.answered(taken)
     wake()
     let dueAt: number | undefined
     try {
-      if (outcome.result === 'attempted') dueAt = await store.write(() => outbox.writeAttempt(row, outcome))
-      else if (outcome.result === 'parked') await store.write(() => outbox.park(row, outcome.reason, place.on))
+      if (outcome.result !== 'stopped') dueAt = await writeInGroup(() => writeOutcome(row, place, outcome))
     } catch {
       // The state file refuses (a full disk): the callback still waits there, and is sent again.
       dueAt = clock.deadline(errorDelayMs)
     }
     unwritten--
+    delivering.delete(row.seq)
     lanes.done(taken)
     if (dueAt !== undefined) lanes.touch(taken.lane, row.tenant, dueAt)
     wake()
   }
 
   return {
-    inFlight,
+    delivering,
     idle,
     whenIdle,
     due({ tenant, job, lane, dueAt }) {
@@ -191,9 +234,13 @@ export function createSender({
     async stop() {
       running = false
       disarm()
-      const limit = clock.at(clock.now() + stopWithinMs, () => transport.close?.())
-      await whenIdle()
-      limit.cancel()
+      await new Promise<void>((resolve) => {
+        const limit = clock.at(clock.now() + stopWithinMs, resolve)
+        void whenIdle().then(() => {
+          limit.cancel()
+          resolve()
+        })
+      })
       transport.close?.()
     },
   }

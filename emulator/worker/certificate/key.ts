@@ -8,10 +8,10 @@ const longestSegment = 250
  * so that no segment is `.` or `..`. What is longer than 250 bytes ends in a hash after `~`, which no other segment has.
  */
 function segment(text: string): string {
-  const encoded = Array.from(Buffer.from(text.toWellFormed()), (byte) => {
-    const character = String.fromCharCode(byte)
-    return /[\w-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
-  }).join('')
+  const encoded = encodeURIComponent(text.toWellFormed()).replace(
+    /[.!~*'()]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   if (encoded.length <= longestSegment) return encoded
   return `${encoded.slice(0, 180)}~${createHash('sha256').update(text).digest('hex')}`
 }

@@ -81,7 +81,7 @@ export function createPress(): Press {
     const date = new Date(input.date)
     if (Number.isNaN(date.getTime())) throw new Error(`${input.date} is no date in epoch milliseconds`)
     const grade = plain(input.grade ?? '')
-    const qr = qrOf(input.verificationUrl)
+    const qr = qrImage(input.verificationUrl)
 
     if (plain(input.name) === '') findings.push('the name is empty')
     await place(fields.name, input.name)
@@ -164,11 +164,6 @@ function show(field: Field, face: Face, size: number, lines: readonly string[]):
     return `BT /${face.resource} ${number(size)} Tf ${number(x)} ${number(y)} Td ${face.show(text)} ET`
   })
   return [field.ink, ...operators].join('\n')
-}
-
-function qrOf(text: string) {
-  const wellFormed = text.toWellFormed()
-  return Buffer.byteLength(wellFormed) > longestQrText ? undefined : qrImage(wellFormed)
 }
 
 function showQr(): string {

@@ -11,10 +11,13 @@ export interface QrImage {
 export const longestQrText = 2331
 
 /**
- * Error correction M, as for print. The mask is fixed: readers take any of the eight, and trying them all for the
+ * The code that opens an address; undefined where it is longer than 2,331 bytes. Error correction M, as for print. The mask is fixed: readers take any of the eight, and trying them all for the
  * prettiest costs more than the rest of the certificate.
  */
-export function qrImage(text: string): QrImage {
+export function qrImage(address: string): QrImage | undefined {
+  // Readers guess at the charset of what is not ASCII, and guess differently.
+  const text = address.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
+  if (text.length > longestQrText) return undefined
   const { size, data } = encode(text, { ecc: 'M', border: 0, maskPattern: 0 })
   const stride = Math.ceil(size / 8)
   const bits = new Uint8Array(stride * size).fill(0xff)

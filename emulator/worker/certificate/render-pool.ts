@@ -24,7 +24,13 @@ interface Chunk extends RenderRequest {
  * Renders in worker threads, which start when they are first needed; 0 threads renders in this one, in the order of the
  * calls and without a turn of the event loop between (virtual time, tests).
  */
-export function createCertificateRenderer({ threads }: { threads: number }): CertificateRenderer {
+export function createCertificateRenderer({
+  threads,
+  startThread = startRenderThread,
+}: {
+  readonly threads: number
+  readonly startThread?: () => Worker
+}): CertificateRenderer {
   if (threads === 0) return inlineRenderer(createPress())
 
   const waiting: Chunk[] = []
@@ -36,7 +42,7 @@ export function createCertificateRenderer({ threads }: { threads: number }): Cer
     recipients.map(({ recipient }) => ({ recipient, error }))
 
   const start = (): Worker => {
-    const worker = new Worker(...threadEntry())
+    const worker = startThread()
     worker.on('message', (rendered: readonly RenderedCertificate[]) => {
       const chunk = busy.get(worker)
       busy.delete(worker)
@@ -104,12 +110,12 @@ function inlineRenderer(press: Press): CertificateRenderer {
   }
 }
 
-/** The thread's file has our own suffix: `.ts` in a checkout, `.js` in the package. */
-function threadEntry(): ConstructorParameters<typeof Worker> {
+/** Starts `render-thread`, whose file has the suffix of this one: `.ts` in a checkout, `.js` in the package. */
+export function startRenderThread(): Worker {
   const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const entry = new URL(`./render-thread.${suffix}`, import.meta.url)
-  if (suffix === 'js') return [entry, { execArgv: [] }]
+  if (suffix === 'js') return new Worker(entry, { execArgv: [] })
   // Node reads TypeScript by itself from 22.18 on; before that tsx does.
   const strips = process.features.typescript !== undefined && process.features.typescript !== false
-  return [entry, { execArgv: strips ? ['--disable-warning=ExperimentalWarning'] : ['--import', 'tsx'] }]
+  return new Worker(entry, { execArgv: strips ? ['--disable-warning=ExperimentalWarning'] : ['--import', 'tsx'] })
 }

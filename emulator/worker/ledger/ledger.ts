@@ -12,17 +12,6 @@ export function createLedger(deps: AdmissionDeps & PassDeps) {
     admit: createAdmission(deps),
     ...createPasses(deps),
     ...createViews(store),
-    /** Notes something that a person should know about a job, once. */
-    find(jobId: number, recipient: string | undefined, text: string): boolean {
-      return (
-        store.run(
-          'INSERT OR IGNORE INTO findings (job_id, recipient, text) VALUES (?, ?, ?)',
-          jobId,
-          recipient ?? '',
-          text,
-        ).changes === 1
-      )
-    },
     reset: (tenant?: number) => reset(store, tenant),
   }
 }

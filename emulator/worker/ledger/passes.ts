@@ -31,11 +31,27 @@ export interface Certificate {
   readonly code: string
 }
 
-/** What one attempt for one recipient came to. */
-export type Outcome =
-  | { result: 'sent'; leased: Leased; messageId?: string; found?: boolean; certificate?: Certificate; feedback?: MailFeedback }
-  | { result: 'failed'; leased: Leased; permanent: boolean; error: string; certificate?: Certificate }
-  | { result: 'deferred'; leased: Leased; error: string; ambiguous: boolean; certificate?: Certificate }
+/**
+ * What one attempt for one recipient came to. `found`: an earlier attempt had sent the mail; `again`: the Message-ID of
+ * one that may have gone out before, where nobody could be asked.
+ */
+export type Outcome = { readonly leased: Leased; readonly again?: string; readonly certificate?: Certificate } & (
+  | { result: 'sent'; messageId?: string; found?: boolean; feedback?: MailFeedback }
+  | { result: 'failed'; permanent: boolean; error: string }
+  | { result: 'deferred'; error: string; ambiguous: boolean }
+)
+
+/** What a pass has to write down beside its outcomes. */
+export interface PassNotes {
+  /** What a person should know about the job, or about one of its recipients. */
+  readonly findings: { recipient?: string; text: string }[]
+  /** Certificates that were rendered and stored. */
+  readonly stored: { recipient: string; key: string; bytes: number; sha256: string }[]
+}
+
+export interface PassResult extends PassNotes {
+  readonly outcomes: readonly Outcome[]
+}
 
 export interface PassDeps {
   readonly store: Store
@@ -148,6 +164,18 @@ export function createPasses(deps: PassDeps) {
     concludeParent(jobById(id))
   }
 
+  /** Notes a finding, once. */
+  const note = (job: JobRow, recipient: string | undefined, text: string) => {
+    const { changes } = store.run(
+      'INSERT OR IGNORE INTO findings (job_id, recipient, text) VALUES (?, ?, ?)',
+      job.id,
+      recipient ?? '',
+      text,
+    )
+    if (changes === 0) return
+    journal.record({ type: 'job.finding', ...refOf(job), ...(recipient === undefined ? {} : { recipient }), text })
+  }
+
   const write = (outcome: Outcome, job: JobRow): RecipientUpdate | undefined => {
     const { row } = outcome.leased
     const ref = { ...refOf(job), recipient: row.key }
@@ -186,6 +214,9 @@ export function createPasses(deps: PassDeps) {
       row.id,
     )
     if (changes === 0) return undefined
+    if (outcome.again !== undefined) {
+      journal.record({ type: 'mail.ambiguous', ...ref, messageId: outcome.again, attempt })
+    }
     if (outcome.result === 'sent' && outcome.messageId !== undefined) {
       const { messageId } = outcome
       if (outcome.found) journal.record({ type: 'mail.found', ...ref, messageId })
@@ -257,7 +288,8 @@ export function createPasses(deps: PassDeps) {
     },
 
     /** Writes a pass's outcomes, callback and journal in one transaction; returns when its next recipient is due. */
-    conclude(jobId: number, messageId: string, outcomes: readonly Outcome[], milliseconds: number): number | undefined {
+    conclude(jobId: number, messageId: string, result: PassResult, milliseconds: number): number | undefined {
+      const { outcomes, findings, stored } = result
       return store.tx(() => {
         store.afterCommit(() => {
           for (const { leased } of outcomes) busy.delete(leased.row.id)
@@ -267,6 +299,8 @@ export function createPasses(deps: PassDeps) {
         if (job === undefined) return undefined
         const updates: RecipientUpdate[] = []
         const count = { sent: 0, failed: 0, retried: 0 }
+        for (const certificate of stored) journal.record({ type: 'certificate.stored', ...refOf(job), ...certificate })
+        for (const { recipient, text } of findings) note(job, recipient, text)
         for (const outcome of outcomes) {
           const update = write(outcome, job)
           if (update === undefined) count.retried++

@@ -1,0 +1,118 @@
+import type { Command } from 'commander'
+import { recipientsOf } from './account.ts'
+import { health, job as jobAnswer, retried, type JobAnswer, type RecipientAnswer } from './answers.ts'
+import { call } from './invocation.ts'
+import { examples, whole, withTarget, type TargetOptions } from './options.ts'
+import { columns } from './table.ts'
+import { createTarget, type Target } from './target.ts'
+import { createTerminal, type Terminal } from './terminal.ts'
+
+interface JobOptions extends TargetOptions {
+  readonly retry?: boolean
+  readonly recipient?: string
+  readonly tenant?: number
+  readonly failed?: boolean
+  readonly all?: boolean
+}
+
+/** Recipients that a person reads at a glance. */
+const shownRecipients = 20
+
+export function define(command: Command): void {
+  command
+    .description("Shows a job: its status, its recipients with their errors and certificates, and Offload's advice.")
+    .argument('<id>', 'the job id, as the message wrote it')
+    .option('--failed', 'only the recipients that failed')
+    .option('--all', `every recipient, not only the first ${shownRecipients}`)
+    .option('--recipient <key>', 'one recipient (its userid, or the key shown here)')
+    .option('--retry', 'send the failed again, as a new job (with --recipient: one of them)')
+    .option('--tenant <n>', 'the company, where several have a job of this id', whole(0, Number.MAX_SAFE_INTEGER))
+  withTarget(command)
+  examples(command, [
+    ['offload job 12345', 'the job at a glance'],
+    ['offload job 12345 --failed', 'who failed and why'],
+    ['offload job 12345 --retry', 'a new job for the failed'],
+    ['offload job 12345 --retry --recipient 1001', 'for one of them'],
+  ])
+  command.action((id: string, options: JobOptions) => (options.retry ? retry(id, options) : show(id, options)))
+}
+
+async function retry(id: string, { url, json, tenant, recipient }: JobOptions): Promise<void> {
+  const terminal = createTerminal({ json })
+  const target = createTarget(url)
+  const path = `/_offload/jobs/${encodeURIComponent(id)}/retry${tenant === undefined ? '' : `?tenant=${tenant}`}`
+  const answer = await target.post(path, recipient === undefined ? {} : { recipient }, retried)
+  terminal.record({ ...answer, parent_job_id: id })
+  if (json) return
+  const people = `${answer.recipients} recipient${answer.recipients === 1 ? '' : 's'}`
+  terminal.say(`Job ${answer.job_id} sends again to ${people}: ${call(`job ${answer.job_id}`)}`)
+}
+
+async function show(id: string, options: JobOptions): Promise<void> {
+  const terminal = createTerminal(options)
+  const target = createTarget(options.url)
+  const query = options.tenant === undefined ? '' : `?tenant=${options.tenant}`
+  const job = await target.get(`/_offload/jobs/${encodeURIComponent(id)}${query}`, jobAnswer)
+  const { recipients, more } = await wanted(target, job, options)
+
+  terminal.record({ job })
+  for (const recipient of recipients) terminal.record({ recipient })
+  if (options.json) return
+  const { inbox } = await target.get('/_offload/health', health)
+  terminal.say(summary(job, terminal, inbox))
+  if (recipients.length > 0) terminal.say(`\n${recipientTable(recipients)}`)
+  else terminal.say('\nNo such recipients.')
+  if (more) terminal.say(terminal.style('dim', `… and more: --all`))
+}
+
+async function wanted(
+  target: Target,
+  job: JobAnswer,
+  { failed, all, recipient: key, json }: JobOptions,
+): Promise<{ recipients: RecipientAnswer[]; more: boolean }> {
+  const ref = { job: String(job.job_id), tenant: job.tenant_id }
+  const recipients: RecipientAnswer[] = []
+  for await (const recipient of recipientsOf(target, ref, failed ? '&failed=true' : '')) {
+    if (key !== undefined && recipient.key !== key) continue
+    if (recipients.length === shownRecipients && !all && !json) return { recipients, more: true }
+    recipients.push(recipient)
+  }
+  return { recipients, more: false }
+}
+
+function summary(job: JobAnswer, { style }: Terminal, inbox: string): string {
+  const { totals, callbacks } = job
+  const tone = { completed: 'green', partial_failure: 'yellow', failed: 'red' } as const
+  const status = job.status in tone ? style(tone[job.status as keyof typeof tone], job.status) : job.status
+  const lines = [
+    `${style('bold', `job ${job.job_id}`)}  ${status}`,
+    `  ${job.type}, ${job.dialect}, tenant ${job.tenant_id}${job.parent_job_id === undefined ? '' : `, a retry of ${job.parent_job_id}`}`,
+    `  ${totals.recipients} recipients: ${totals.sent} sent, ${totals.failed} failed, ${totals.pending} pending` +
+      (totals.duplicates > 0 ? `, ${totals.duplicates} duplicates skipped` : ''),
+    `  accepted ${job.accepted_at}${job.ended_at === undefined ? '' : `, ended ${job.ended_at}`}`,
+  ]
+  if (callbacks !== undefined) {
+    const counts = (['delivered', 'waiting', 'refused', 'dead', 'parked'] as const).filter(
+      (state) => callbacks[state] > 0,
+    )
+    const words = counts.map((state) => `${callbacks[state]} ${state}`).join(', ')
+    lines.push(`  callbacks: ${words === '' ? 'none yet' : words}`)
+  }
+  lines.push(`  mails: ${call(`mails --job ${job.job_id}`)}, or ${inbox}`)
+  for (const { path, text, fix } of job.advice) lines.push(style('yellow', `  ! ${path}: ${text} ${fix}`))
+  for (const { recipient, text } of job.findings) {
+    lines.push(style('yellow', `  ! ${recipient === null ? '' : `recipient ${recipient}: `}${text}`))
+  }
+  return lines.join('\n')
+}
+
+function recipientTable(recipients: readonly RecipientAnswer[]): string {
+  const rows = recipients.map(({ key, email, status, attempts, error, certificate_url }) => [
+    key.length > 20 ? `${key.slice(0, 19)}…` : key,
+    email,
+    status,
+    attempts,
+    error ?? certificate_url ?? '',
+  ])
+  return columns(['recipient', 'email', 'status', 'attempts', 'error or certificate'], rows)
+}
