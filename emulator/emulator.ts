@@ -124,7 +124,15 @@ async function start(
   const publicUrl = () => config.public_url?.replace(/\/+$/, '') ?? at.url
   const tenantSettings = (tenant: number) => config.tenants[String(tenant)] ?? {}
 
-  const queues = createQueues({ store, clock, ids, journal, account, region, maximumMessageSize: config.maximum_message_size })
+  const queues = createQueues({
+    store,
+    clock,
+    ids,
+    journal,
+    account,
+    region,
+    maximumMessageSize: config.maximum_message_size,
+  })
   queues.ensureQueue(`${queueName}-dlq`, {})
   queues.ensureQueue(queueName, {
     VisibilityTimeout: String(visibilitySeconds),
@@ -239,7 +247,10 @@ async function start(
   const retry = async (job: JobRow, recipient?: string) => {
     const failed = ledger.failed(job.id).filter(({ key }) => recipient === undefined || key === recipient)
     if (failed.length === 0) {
-      throw new EmulatorError('nothing-to-retry', `Job ${job.job} has no failed recipient${recipient === undefined ? '' : ` ${recipient}`}.`)
+      throw new EmulatorError(
+        'nothing-to-retry',
+        `Job ${job.job} has no failed recipient${recipient === undefined ? '' : ` ${recipient}`}.`,
+      )
     }
     if (moodle.job(job.job) !== undefined) {
       const { jobIds } = await moodle.retry(job.job, recipient === undefined ? {} : { recipient })
@@ -256,7 +267,9 @@ async function start(
     return { job_id: accepted.job_id, recipients: accepted.recipients }
   }
   const newJobId = (dialect: Dialect): string | number =>
-    dialect === 'spec' || dialect === 'detailed' ? ids.next('job') : 2_000_000_000 + (store.run('INSERT INTO job_numbers DEFAULT VALUES').lastInsertRowid)
+    dialect === 'spec' || dialect === 'detailed'
+      ? ids.next('job')
+      : 2_000_000_000 + store.run('INSERT INTO job_numbers DEFAULT VALUES').lastInsertRowid
   store.define('CREATE TABLE IF NOT EXISTS job_numbers (id INTEGER PRIMARY KEY AUTOINCREMENT)')
 
   const reset = (tenant?: number) => {
@@ -324,7 +337,10 @@ async function start(
   })
 
   const listeners = new Set<(line: RequestLine) => void>()
-  const guarded = { hosts: [...config.host, ...(config.public_url === undefined ? [] : [new URL(config.public_url).hostname])], token: config.ingest_token }
+  const guarded = {
+    hosts: [...config.host, ...(config.public_url === undefined ? [] : [new URL(config.public_url).hostname])],
+    token: config.ingest_token,
+  }
   const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
   const app = createApp({
     clock,
@@ -404,7 +420,10 @@ async function openMail(config: Config, inbox: ReturnType<typeof createInbox>) {
     return { address, shown: `${host}:${address.port}` }
   }
   if (config.mailpit === undefined || config.smtp === undefined) {
-    throw new EmulatorError('bad-configuration', 'Mailpit needs both addresses: --mailpit http://HOST:8025 --smtp HOST:1025.')
+    throw new EmulatorError(
+      'bad-configuration',
+      'Mailpit needs both addresses: --mailpit http://HOST:8025 --smtp HOST:1025.',
+    )
   }
   const state = await checkMailpit({ url: config.mailpit })
   if (!state.reachable) {
@@ -429,15 +448,29 @@ async function listen(app: FastifyInstance, hosts: readonly string[], port: numb
 
 function portTaken(error: unknown, port: number, role: string): Error {
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return new EmulatorError('port-taken', `Port ${port} is taken (--${role}).`, { port, role })
+  if (code === 'EADDRINUSE')
+    return new EmulatorError('port-taken', `Port ${port} is taken (--${role}).`, { port, role })
   if (code === 'EACCES') {
-    return new EmulatorError('port-taken', `Port ${port} needs rights that this process has not (--${role}).`, { port, role })
+    return new EmulatorError('port-taken', `Port ${port} needs rights that this process has not (--${role}).`, {
+      port,
+      role,
+    })
   }
   return error instanceof Error ? error : new Error(messageOf(error))
 }
 
 function jobToRetry(fields: JobFields, failed: readonly Recipient[], jobId: string | number, clock: Clock) {
-  const { jobId: parentJobId, callbackUrl, callbackSecret, templateId, courseId, createdBy, certificateTemplate, subject, html } = fields
+  const {
+    jobId: parentJobId,
+    callbackUrl,
+    callbackSecret,
+    templateId,
+    courseId,
+    createdBy,
+    certificateTemplate,
+    subject,
+    html,
+  } = fields
   return {
     jobId,
     parentJobId,

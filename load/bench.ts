@@ -150,13 +150,19 @@ try {
     cpu_us_per_recipient: Math.round(((cpuSeconds(pid) - cpuBefore) * 1e6) / recipients),
     state_bytes_per_recipient: Math.round(statSync(join(directory, 'state.db')).size / recipients),
     start_up_ms: Math.round(startUp),
-    stage_seconds: Object.fromEntries(Object.entries(stats.stages).map(([name, { milliseconds }]) => [name, round(milliseconds / 1000)])),
+    stage_seconds: Object.fromEntries(
+      Object.entries(stats.stages).map(([name, { milliseconds }]) => [name, round(milliseconds / 1000)]),
+    ),
   }
   if (values.json) console.log(JSON.stringify(report))
   else {
-    console.log(`${recipients} recipients${certificates ? ' with certificates' : ''} in ${report.seconds} s: ${report.recipients_per_second} a second`)
+    console.log(
+      `${recipients} recipients${certificates ? ' with certificates' : ''} in ${report.seconds} s: ${report.recipients_per_second} a second`,
+    )
     console.log(`  sent ${report.sent}, failed ${report.failed}; callbacks told of ${updates}`)
-    console.log(`  peak memory ${report.peak_memory_mb} MB, ${report.cpu_us_per_recipient} µs of CPU and ${report.state_bytes_per_recipient} bytes of state a recipient`)
+    console.log(
+      `  peak memory ${report.peak_memory_mb} MB, ${report.cpu_us_per_recipient} µs of CPU and ${report.state_bytes_per_recipient} bytes of state a recipient`,
+    )
     console.log(`  ready after ${report.start_up_ms} ms, last submission answered after ${report.accepted_ms} ms`)
     console.log('  time in each stage, summed over passes that run side by side:')
     for (const [name, stage] of Object.entries(report.stage_seconds)) console.log(`    ${name.padEnd(12)} ${stage} s`)

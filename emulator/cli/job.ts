@@ -62,7 +62,7 @@ async function show(id: string, options: JobOptions): Promise<void> {
   terminal.say(summary(job, terminal, inbox))
   if (recipients.length > 0) terminal.say(`\n${recipientTable(recipients)}`)
   else terminal.say('\nNo such recipients.')
-  if (more) terminal.say(terminal.style('dim', `… and more: --all`))
+  if (more) terminal.say(terminal.style('dim', '… and more: --all; one with its certificate: --recipient KEY'))
 }
 
 async function wanted(
@@ -99,7 +99,9 @@ function summary(job: JobAnswer, { style }: Terminal, inbox: string): string {
     lines.push(`  callbacks: ${words === '' ? 'none yet' : words}`)
   }
   lines.push(`  mails: ${call(`mails --job ${job.job_id}`)}, or ${inbox}`)
-  for (const { path, text, fix } of job.advice) lines.push(style('yellow', `  ! ${path}: ${text} ${fix}`))
+  for (const { path, text, fix } of job.advice) {
+    lines.push(style('yellow', `  ! ${path === '' ? '' : `${path}: `}${text}. Fix: ${fix}`))
+  }
   for (const { recipient, text } of job.findings) {
     lines.push(style('yellow', `  ! ${recipient === null ? '' : `recipient ${recipient}: `}${text}`))
   }
@@ -107,12 +109,17 @@ function summary(job: JobAnswer, { style }: Terminal, inbox: string): string {
 }
 
 function recipientTable(recipients: readonly RecipientAnswer[]): string {
-  const rows = recipients.map(({ key, email, status, attempts, error, certificate_url }) => [
+  const rows = recipients.map(({ key, email, status, attempts, error, certificate_url: url }) => [
     key.length > 20 ? `${key.slice(0, 19)}…` : key,
     email,
     status,
     attempts,
-    error ?? certificate_url ?? '',
+    url === null ? '-' : 'yes',
+    error ?? '',
   ])
-  return columns(['recipient', 'email', 'status', 'attempts', 'error or certificate'], rows)
+  const table = columns(['recipient', 'email', 'status', 'attempts', 'certificate', 'error'], rows)
+  const [first, second] = recipients
+  // A presigned link is longer than a line: only where one is asked for.
+  if (first?.certificate_url == null || second !== undefined) return table
+  return `${table}\n\ncertificate: ${first.certificate_url}`
 }

@@ -21,19 +21,24 @@ const styles = { plain: 'reset', dim: 'dim', good: 'green', warn: 'yellow', bad:
 /** What a pass has done so far; its events come in one transaction that `pass.ended` concludes. */
 interface Pass {
   readonly lines: Said[]
+  /** What the pass led to, to be told after it. */
+  readonly then: Said[]
   recipients: number
   certificates: number
 }
 
 export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
   const passes = new Map<string, Pass>()
+  const advised = new Set<string>()
+  // A bounce is told once, by the provider's report; the outcome that follows it says the same.
+  let bounced: string | undefined
 
   const print = (at: number, said: readonly Said[]) =>
     said.map(({ arrow, tone, text }) => `${style('dim', timeOf(at))} ${arrow} ${style(styles[tone], text)}`)
 
   const passOf = (tenant: number, job: string): Pass => {
     const name = `${tenant} ${job}`
-    const pass = passes.get(name) ?? { lines: [], recipients: 0, certificates: 0 }
+    const pass = passes.get(name) ?? { lines: [], then: [], recipients: 0, certificates: 0 }
     passes.set(name, pass)
     return pass
   }
@@ -61,10 +66,19 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         return [said('in', 'dim', `${jobOf(event)}: ${people(event.recipients)} known already, mailed no second time`)]
       case 'job.refused':
         return [said('in', 'bad', `refused with ${event.status}: ${event.reason}`)]
-      case 'job.advice':
-        return [said('advice', 'warn', `${jobOf(event)}: ${sentence(`${event.path} ${event.text}`)} ${event.fix}`)]
-      case 'job.status':
-        return statusLine(event)
+      case 'job.advice': {
+        const again = advised.has(`${event.code} ${event.path}`)
+        advised.add(`${event.code} ${event.path}`)
+        const where = event.path === '' ? '' : ` ${event.path}:`
+        if (again) return [said('advice', 'dim', `${jobOf(event)}:${where} ${event.code}, as before`)]
+        return [said('advice', 'warn', `${jobOf(event)}:${where} ${event.text}. Fix: ${event.fix}`)]
+      }
+      case 'job.status': {
+        const pass = passes.get(`${event.tenant} ${event.job}`)
+        if (pass === undefined) return statusLine(event)
+        pass.then.push(...statusLine(event))
+        return []
+      }
       case 'job.finding': {
         const whom = event.recipient === undefined ? '' : `, recipient ${event.recipient}`
         return [said('advice', 'warn', `${jobOf(event)}${whom}: ${event.text}`)]
@@ -87,9 +101,13 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         return [said('advice', 'warn', `${whoOf(event)}: an interrupted attempt may have mailed already; sent again`)]
       case 'mail.feedback': {
         const tone = event.kind === 'delivery' ? 'dim' : 'bad'
+        if (event.kind === 'bounce') bounced = nameOf(event)
         return [said('mail', tone, `${whoOf(event)}: ${event.kind}, ${event.detail}`)]
       }
       case 'recipient.outcome': {
+        const told = bounced === nameOf(event)
+        bounced = undefined
+        if (told) return []
         if (event.status === 'sent') return listed(event, said('mail', 'good', `${whoOf(event)}: sent`))
         if (event.status === 'pending' || event.status === 'processing') return []
         return listed(event, said('mail', 'bad', `${whoOf(event)}: ${event.error ?? 'failed'}`))
@@ -112,7 +130,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
           said(
             'out',
             good ? 'good' : 'bad',
-            `[${answer}] callback ${event.url} of ${jobOf(event)} ${event.milliseconds} ms${again}${words}`,
+            `[${answer}] callback ${event.url} of ${jobOf(event)} ${Math.round(event.milliseconds)} ms${again}${words}`,
           ),
         ]
       }
@@ -165,7 +183,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
   const endPass = (event: Extract<JournalEvent, { type: 'pass.ended' }>): Said[] => {
     const pass = passOf(event.tenant, event.job)
     passes.delete(`${event.tenant} ${event.job}`)
-    if (pass.recipients <= listedRecipients) return pass.lines
+    if (pass.recipients <= listedRecipients) return [...pass.lines, ...pass.then]
     const parts = [
       `${event.sent} sent`,
       ...(event.failed > 0 ? [`${event.failed} failed`] : []),
@@ -179,6 +197,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         tone === 'bad' && event.sent > 0 ? 'warn' : tone,
         `${jobOf(event)}: ${parts.join(', ')} (${event.milliseconds} ms)`,
       ),
+      ...pass.then,
     ]
   }
 
@@ -214,7 +233,8 @@ const jobOf = ({ job }: { readonly job: string }): string => `job ${job.length >
 const whoOf = (event: { readonly job: string; readonly recipient: string }): string =>
   `${jobOf(event)}, recipient ${event.recipient.length > 20 ? `${event.recipient.slice(0, 12)}…` : event.recipient}`
 
-const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+const nameOf = ({ tenant, job, recipient }: { tenant: number; job: string; recipient: string }): string =>
+  `${tenant} ${job} ${recipient}`
 
 function timeOf(at: number): string {
   return new Date(at).toLocaleTimeString('en-GB', { hour12: false })

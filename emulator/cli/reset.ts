@@ -48,7 +48,7 @@ export function define(command: Command): void {
 
 async function confirmed(question: string): Promise<boolean> {
   if (process.stdin.isTTY !== true)
-    throw new Failure(2, 'nobody is here to ask', { fix: ['say --yes to reset without a question'] })
+    throw new Failure(2, 'reset asks before it forgets, and there is no terminal to ask at', { fix: ['say --yes'] })
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   try {
     return /^y(es)?$/i.test((await lines.question(question)).trim())

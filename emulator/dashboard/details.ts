@@ -12,29 +12,31 @@ export function callbackPage(callback: CallbackDetail): Html {
     ${callback.reason !== null && html`<pre>${callback.reason}</pre>`}
     <form method="post" action="/_offload/page/callbacks/${callback.id}/replay"><button>Replay</button></form>
     <h2>Attempts</h2>
-    ${callback.log.length === 0
-      ? html`<p class="dim">None yet.</p>`
-      : html`<div class="card">
-          <table>
-            <tr>
-              <th>At (UTC)</th>
-              <th class="right">Status</th>
-              <th class="right">Milliseconds</th>
-              <th>In words</th>
-              <th>Answer</th>
-            </tr>
-            ${callback.log.map(
-              (attempt) =>
-                html`<tr>
-                  <td>${when(attempt.at)}</td>
-                  <td class="number">${attempt.status ?? '–'}</td>
-                  <td class="number">${attempt.milliseconds}</td>
-                  <td class="words">${attempt.words}</td>
-                  <td><code>${attempt.response?.slice(0, 300)}</code></td>
-                </tr>`,
-            )}
-          </table>
-        </div>`}
+    ${
+      callback.log.length === 0
+        ? html`<p class="dim">None yet.</p>`
+        : html`<div class="card">
+            <table>
+              <tr>
+                <th>At (UTC)</th>
+                <th class="right">Status</th>
+                <th class="right">Milliseconds</th>
+                <th>In words</th>
+                <th>Answer</th>
+              </tr>
+              ${callback.log.map(
+                (attempt) =>
+                  html`<tr>
+                    <td>${when(attempt.at)}</td>
+                    <td class="number">${attempt.status ?? '–'}</td>
+                    <td class="number">${attempt.milliseconds}</td>
+                    <td class="words">${attempt.words}</td>
+                    <td><code>${attempt.response?.slice(0, 300)}</code></td>
+                  </tr>`,
+              )}
+            </table>
+          </div>`
+    }
     <h2>Body</h2>
     <pre>${callback.body}</pre>`
 }
@@ -117,7 +119,9 @@ const dialectTitles: Record<Dialect, string> = {
 /** The lines to copy into Moodle, by dialect and by how Moodle runs. */
 export function settingsPage({ dialects, moodle, worker }: SettingsToCopy): Html {
   return html`<h1>Moodle settings</h1>
-    <p class="dim">First the plugin's own settings in the dialect that it speaks, then what lets Moodle and Offload reach each other.</p>
+    <p class="dim">
+      First the plugin's own settings in the dialect that it speaks, then what lets Moodle and Offload reach each other.
+    </p>
     ${Object.entries(dialects).map(
       ([dialect, blocks]) =>
         html`<h2>${dialectTitles[dialect as Dialect]}</h2>
@@ -141,6 +145,10 @@ export function verificationPage(code: string, certificate: VerifiedCertificate 
       <p>No certificate with the code <code>${code}</code> was issued here.</p>`
   }
   return html`<h1 class="good">Valid certificate</h1>
-    <p>Issued to <strong>${certificate.name}</strong>${certificate.issuedAt !== null && html` on ${when(certificate.issuedAt)} UTC`}.</p>
+    <p>
+      Issued to
+      <strong>${certificate.name}</strong
+      >${certificate.issuedAt !== null && html` on ${when(certificate.issuedAt)} UTC`}.
+    </p>
     <p class="dim">Code <code>${certificate.code}</code></p>`
 }

@@ -114,35 +114,41 @@ export function jobPage({ job, recipients, callbacks, inbox }: JobPage): Html {
       Tenant ${job.tenant_id} · ${job.type_name} · ${job.dialect} dialect · accepted ${when(job.accepted_at)} UTC
       ${job.parent_job_id !== undefined && html`· retry of ${job.parent_job_id}`} · <a href="${mails}">its mails</a>
     </p>
-    ${totals.failed > 0 &&
-    html`<form method="post" action="${jobPath(job)}/retry"><button>Retry the failed as a new job</button></form>`}
-    ${job.advice.length > 0 &&
-    html`<h2>Advice</h2>
-      <div class="card">
-        <table>
-          ${job.advice.map(
-            ({ path, text, fix }) =>
-              html`<tr>
-                <td><code>${path}</code></td>
-                <td>${text}</td>
-                <td class="dim">${fix}</td>
-              </tr>`,
-          )}
-        </table>
-      </div>`}
-    ${job.findings.length > 0 &&
-    html`<h2>Findings</h2>
-      <div class="card">
-        <table>
-          ${job.findings.map(
-            ({ recipient, text }) =>
-              html`<tr>
-                <td>${recipient === '' ? 'job' : recipient}</td>
-                <td>${text}</td>
-              </tr>`,
-          )}
-        </table>
-      </div>`}
+    ${
+      totals.failed > 0 &&
+      html`<form method="post" action="${jobPath(job)}/retry"><button>Retry the failed as a new job</button></form>`
+    }
+    ${
+      job.advice.length > 0 &&
+      html`<h2>Advice</h2>
+        <div class="card">
+          <table>
+            ${job.advice.map(
+              ({ path, text, fix }) =>
+                html`<tr>
+                  <td><code>${path}</code></td>
+                  <td>${text}</td>
+                  <td class="dim">${fix}</td>
+                </tr>`,
+            )}
+          </table>
+        </div>`
+    }
+    ${
+      job.findings.length > 0 &&
+      html`<h2>Findings</h2>
+        <div class="card">
+          <table>
+            ${job.findings.map(
+              ({ recipient, text }) =>
+                html`<tr>
+                  <td>${recipient === '' ? 'job' : recipient}</td>
+                  <td>${text}</td>
+                </tr>`,
+            )}
+          </table>
+        </div>`
+    }
     <h2>Callbacks</h2>
     ${callbacksTable(callbacks)}
     <h2>Recipients</h2>
@@ -165,8 +171,10 @@ export function jobPage({ job, recipients, callbacks, inbox }: JobPage): Html {
               <td>${status(recipient.status)}</td>
               <td class="number">${recipient.attempts}</td>
               <td>
-                ${recipient.message_id !== null &&
-                html`<a href="${inbox}/?query=${encodeURIComponent(`message-id:${recipient.message_id}`)}">mail</a>`}
+                ${
+                  recipient.message_id !== null &&
+                  html`<a href="${inbox}/?query=${encodeURIComponent(`message-id:${recipient.message_id}`)}">mail</a>`
+                }
               </td>
               <td>${recipient.certificate_url !== null && html`<a href="${recipient.certificate_url}">PDF</a>`}</td>
               <td class="words">${recipient.error}</td>

@@ -61,7 +61,11 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
     })
   })
   app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, { status: 404, title: 'Not found', detail: `${request.method} ${request.originalUrl} is not there.` }),
+    sendProblem(reply, {
+      status: 404,
+      title: 'Not found',
+      detail: `${request.method} ${request.originalUrl} is not there.`,
+    }),
   )
 
   app.register(faces.sqs, { prefix: '/@sqs' })
@@ -94,7 +98,8 @@ function serviceOf(method: string, url: string): RequestLine['service'] {
 
 function operationOf(target: unknown, body: unknown): string | undefined {
   if (typeof target === 'string') return target.split('.').at(-1)
-  if (typeof body === 'object' && body !== null && 'Action' in body && typeof body.Action === 'string') return body.Action
+  if (typeof body === 'object' && body !== null && 'Action' in body && typeof body.Action === 'string')
+    return body.Action
   return undefined
 }
 

@@ -4,7 +4,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './problem.ts'
 
 const inner = new BlockList()
-for (const [net, bits] of [['127.0.0.0', 8], ['10.0.0.0', 8], ['172.16.0.0', 12], ['192.168.0.0', 16]] as const) {
+for (const [net, bits] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+] as const) {
   inner.addSubnet(net, bits, 'ipv4')
 }
 inner.addAddress('::1', 'ipv6')
@@ -43,7 +48,8 @@ export function guard({ hosts, token }: GuardDeps) {
       return sendProblem(reply, {
         status: 401,
         title: 'Token needed',
-        detail: 'From beyond this machine the page and the control API want the ingest token: "Authorization: Bearer TOKEN" or ?token=TOKEN.',
+        detail:
+          'From beyond this machine the page and the control API want the ingest token: "Authorization: Bearer TOKEN" or ?token=TOKEN.',
       })
     }
     if ((request.query as Record<string, unknown>)['token'] !== undefined) {
@@ -55,7 +61,10 @@ export function guard({ hosts, token }: GuardDeps) {
 
 /** The name or address in a Host header, without port and brackets, in lower case. */
 export function hostName(header: string): string {
-  return header.replace(/:\d+$/, '').replace(/^\[|\]$/g, '').toLowerCase()
+  return header
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase()
 }
 
 function isLoopback(address: string): boolean {

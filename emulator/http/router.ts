@@ -21,7 +21,8 @@ export function rewriteUrl({ method = 'GET', url = '/', headers }: Raw): string 
   if (path.startsWith('/_offload')) return url
   const presigned = /(^|&)(X-Amz-Signature|X-Amz-Algorithm|X-Amz-Credential|AWSAccessKeyId)=/i.test(query)
   const service =
-    scope.exec(headers.authorization ?? '')?.[1] ?? (presigned ? scope.exec(decodeURIComponentSafely(query))?.[1] : undefined)
+    scope.exec(headers.authorization ?? '')?.[1] ??
+    (presigned ? scope.exec(decodeURIComponentSafely(query))?.[1] : undefined)
   if (service === 's3') return `/@s3${url}`
   if (service === 'sqs') return `/@sqs${url}`
 

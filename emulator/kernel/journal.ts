@@ -69,7 +69,9 @@ export function createJournal({ store, clock }: { store: Store; clock: Clock }):
       const filter = job === undefined ? '' : 'AND job = ?'
       const values = job === undefined ? [after] : [after, job]
       if (last === undefined) {
-        return store.all<Row>(`SELECT id, at, body FROM journal WHERE id > ? ${filter} ORDER BY id`, ...values).map(entryOf)
+        return store
+          .all<Row>(`SELECT id, at, body FROM journal WHERE id > ? ${filter} ORDER BY id`, ...values)
+          .map(entryOf)
       }
       return store
         .all<Row>(`SELECT id, at, body FROM journal WHERE id > ? ${filter} ORDER BY id DESC LIMIT ?`, ...values, last)

@@ -30,7 +30,6 @@ export interface AttemptDeps {
 
 type Certified = Map<string, Certificate | { error: string; permanent: boolean }>
 
-
 /** Mails in flight of one pass; the transport has its own, smaller pool of connections. */
 const mailsAtOnce = 32
 
@@ -41,7 +40,12 @@ const mailsAtOnce = 32
 export function createAttempt(deps: AttemptDeps) {
   const { ids, objects, certificates, mail, settingsOf } = deps
 
-  const certify = async (job: JobRow, fields: JobFields, leased: readonly Leased[], notes: PassNotes): Promise<Certified> => {
+  const certify = async (
+    job: JobRow,
+    fields: JobFields,
+    leased: readonly Leased[],
+    notes: PassNotes,
+  ): Promise<Certified> => {
     const settings = settingsOf(job.tenant)
     const keyOf = (row: Leased['row']) => certificateKey({ tenant: job.tenant, job: job.job, recipient: row.key })
     const codeOf = (row: Leased['row']) => ids.stable(16, 'certificate', job.tenant, job.job, row.key).toUpperCase()
@@ -63,9 +67,18 @@ export function createAttempt(deps: AttemptDeps) {
       const { findings, ...input } = certificateFields(fields, recipient, job.created_at)
       for (const text of findings) notes.findings.push({ text })
       const code = codeOf(row)
-      return { recipient: row.key, ...input, verificationCode: code, verificationUrl: `${job.verify_base}/verify/${code}` }
+      return {
+        recipient: row.key,
+        ...input,
+        verificationCode: code,
+        verificationUrl: `${job.verify_base}/verify/${code}`,
+      }
     })
-    const batch = { template: fields.certificateTemplate ?? 'default', locale: settings.locale, issuer: settings.issuer }
+    const batch = {
+      template: fields.certificateTemplate ?? 'default',
+      locale: settings.locale,
+      issuer: settings.issuer,
+    }
     const rendered = await deps.stage('certificate', () => certificates.render(batch, inputs))
     const rows = new Map(missing.map(({ row }) => [row.key, row]))
     const good: { row: Leased['row']; pdf: Uint8Array }[] = []
@@ -89,11 +102,20 @@ export function createAttempt(deps: AttemptDeps) {
     return done
   }
 
-  const mailOne = async (job: JobRow, fields: JobFields, leased: Leased, certificate?: Certificate): Promise<Outcome> => {
+  const mailOne = async (
+    job: JobRow,
+    fields: JobFields,
+    leased: Leased,
+    certificate?: Certificate,
+  ): Promise<Outcome> => {
     const { row, recipient } = leased
     const messageId = `${ids.stable(32, 'mail', job.tenant, job.job, row.key)}@manireports.test`
     const found = row.interrupted === 1 ? await mail.find(messageId) : 'absent'
-    const common = { leased, ...(found === 'unknown' ? { again: messageId } : {}), ...(certificate === undefined ? {} : { certificate }) }
+    const common = {
+      leased,
+      ...(found === 'unknown' ? { again: messageId } : {}),
+      ...(certificate === undefined ? {} : { certificate }),
+    }
     if (found === 'sent') return { result: 'sent', ...common, messageId, found: true }
 
     const attached = settingsOf(job.tenant).certificateDelivery === 'attach'
@@ -104,14 +126,23 @@ export function createAttempt(deps: AttemptDeps) {
       recipient: row.key,
       messageId,
       to: { ...named(recipient), address: row.email },
-      ...composeMail({ job: fields, recipient, ...(certificate === undefined ? {} : { certificateUrl: certificate.url }) }),
+      ...composeMail({
+        job: fields,
+        recipient,
+        ...(certificate === undefined ? {} : { certificateUrl: certificate.url }),
+      }),
       ...(content === undefined
         ? {}
         : { attachments: [{ filename: 'certificate.pdf', contentType: 'application/pdf', content }] }),
     })
     switch (result.outcome) {
       case 'accepted':
-        return { result: 'sent', ...common, messageId, ...(result.feedback === undefined ? {} : { feedback: result.feedback }) }
+        return {
+          result: 'sent',
+          ...common,
+          messageId,
+          ...(result.feedback === undefined ? {} : { feedback: result.feedback }),
+        }
       case 'rejected':
         return { result: 'failed', ...common, permanent: true, error: result.error }
       case 'deferred':
@@ -131,7 +162,8 @@ export function createAttempt(deps: AttemptDeps) {
         ? { result: 'failed', leased, permanent, error }
         : { result: 'deferred', leased, error, ambiguous: false }
     }
-    if (job.action === 'certificate') return { result: 'sent', leased, ...(certificate === undefined ? {} : { certificate }) }
+    if (job.action === 'certificate')
+      return { result: 'sent', leased, ...(certificate === undefined ? {} : { certificate }) }
     return await mailOne(job, fields, leased, certificate)
   }
 
@@ -144,7 +176,8 @@ export function createAttempt(deps: AttemptDeps) {
       try {
         for (const [key, value] of await certify(job, fields, wanted, notes)) certified.set(key, value)
       } catch (error) {
-        for (const { row } of wanted) certified.set(row.key, { error: `Certificate: ${messageOf(error)}`, permanent: false })
+        for (const { row } of wanted)
+          certified.set(row.key, { error: `Certificate: ${messageOf(error)}`, permanent: false })
       }
     }
     const outcomes: Outcome[] = []

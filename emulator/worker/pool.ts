@@ -137,4 +137,3 @@ export function sentence({ path, reason, fix }: Issue): string {
 
 const earlier = (a: number | undefined, b: number | undefined) =>
   a === undefined ? b : b === undefined ? a : Math.min(a, b)
-

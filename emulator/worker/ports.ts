@@ -49,7 +49,11 @@ export interface OutgoingMail extends JobRef {
   readonly subject: string
   readonly text: string
   readonly html: string
-  readonly attachments?: readonly { readonly filename: string; readonly contentType: string; readonly content: Uint8Array }[]
+  readonly attachments?: readonly {
+    readonly filename: string
+    readonly contentType: string
+    readonly content: Uint8Array
+  }[]
 }
 
 /** What the provider will report later about a message it has accepted. */

@@ -1,10 +1,12 @@
-import fc from 'fast-check'
+import { assert, constantFrom, integer, oneof, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createHostRules } from '../../emulator/worker/callbacks/host-rules.ts'
+import { createHostRules, type Verdict } from '../../emulator/worker/callbacks/host-rules.ts'
 
 const rules = (allowHosts: string[] = [], connectTo: string[] = []) => createHostRules({ allowHosts, connectTo })
 const judge = (url: string, allowHosts?: string[], connectTo?: string[]) =>
   rules(allowHosts, connectTo).judge(new URL(url))
+
+const reasonOf = (verdict: Verdict) => (verdict.state === 'refused' ? verdict.reason : verdict.state)
 
 describe('the host rules', () => {
   it.each([
@@ -33,7 +35,6 @@ describe('the host rules', () => {
 
   it.each([
     ['https://yourmoodle.com/callback', 'yourmoodle.com'],
-    ['http://test/../.example.com/', undefined],
     ['http://moodle.test.example.com/', 'moodle.test.example.com'],
     ['http://localhost.example.com/', 'localhost.example.com'],
     ['http://127.0.0.1.nip.io/', '127.0.0.1.nip.io'],
@@ -48,12 +49,8 @@ describe('the host rules', () => {
     ['http://[::ffff:169.254.169.254]/', '::ffff:a9fe:a9fe'],
     ['http://[64:ff9b::a00:1]/', '64:ff9b::a00:1'],
   ])('refuse %s with the flag that allows it', (url, host) => {
-    if (host === undefined) return expect(judge(url)).toEqual({ state: 'resolve' })
     const verdict = judge(url)
-    expect(verdict).toMatchObject({
-      state: 'refused',
-      reason: expect.stringContaining(`--allow-callback-host ${host}`),
-    })
+    expect(reasonOf(verdict)).toContain(`--allow-callback-host ${host}`)
     expect(judge(url, [host])).toEqual({ state: 'allowed' })
   })
 
@@ -68,12 +65,9 @@ describe('the host rules', () => {
     expect(to('127.0.0.1:8443')).toEqual({ state: 'allowed' })
     expect(to('[::1]:8443')).toEqual({ state: 'allowed' })
     expect(to('webserver:80')).toEqual({ state: 'resolve' })
-    expect(to('example.org:443')).toMatchObject({
-      state: 'refused',
-      reason: expect.stringMatching(
-        /^--callback-connect-to sends moodle.example.com:443 to example.org:443, but .*--allow-callback-host example.org$/,
-      ),
-    })
+    expect(reasonOf(to('example.org:443'))).toMatch(
+      /^--callback-connect-to sends moodle.example.com:443 to example.org:443, but .*--allow-callback-host example.org$/,
+    )
     expect(judge('https://moodle.example.com:8443/', [], ['moodle.example.com:443:127.0.0.1:1'])).toMatchObject({
       state: 'refused',
     })
@@ -98,11 +92,11 @@ describe('the host rules', () => {
   it('allow an IPv4 address exactly if it is loopback or private', () => {
     const isPrivate = ([a, b]: number[]) =>
       a === 127 || a === 10 || (a === 172 && b !== undefined && b >= 16 && b < 32) || (a === 192 && b === 168)
-    const octet = fc.integer({ min: 0, max: 255 })
-    const first = fc.oneof(octet, fc.constantFrom(10, 127, 172, 192, 169))
-    const second = fc.oneof(octet, fc.constantFrom(15, 16, 31, 32, 168, 254))
-    fc.assert(
-      fc.property(first, second, octet, octet, (...octets) => {
+    const octet = integer({ min: 0, max: 255 })
+    const first = oneof(octet, constantFrom(10, 127, 172, 192, 169))
+    const second = oneof(octet, constantFrom(15, 16, 31, 32, 168, 254))
+    assert(
+      property(first, second, octet, octet, (...octets) => {
         expect(judge(`http://${octets.join('.')}/`).state).toBe(isPrivate(octets) ? 'allowed' : 'refused')
       }),
     )

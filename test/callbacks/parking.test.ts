@@ -24,11 +24,8 @@ describe('a callback without an address', () => {
     expect(callbacks.get(plugin).reason).toContain(
       'offload up --callback-url http://localhost:8000/local/manireports/cloud_callback.php',
     )
-    expect(events()[0]).toMatchObject({
-      type: 'callback.created',
-      state: 'parked',
-      reason: expect.stringContaining(line),
-    })
+    expect(events()[0]).toMatchObject({ type: 'callback.created', state: 'parked' })
+    expect(JSON.stringify(events()[0])).toContain(line)
     expect(callbacks.summary(123, 'job-1')).toEqual({ waiting: 0, delivered: 0, refused: 0, dead: 0, parked: 1 })
   })
 

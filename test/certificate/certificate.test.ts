@@ -1,5 +1,16 @@
 import type { Worker } from 'node:worker_threads'
-import { array, assert, asyncProperty, constant, constantFrom, integer, oneof, record, sample, string } from 'fast-check'
+import {
+  array,
+  assert,
+  asyncProperty,
+  constant,
+  constantFrom,
+  integer,
+  oneof,
+  record,
+  sample,
+  string,
+} from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createCertificateRenderer, startRenderThread } from '../../emulator/worker/certificate/render-pool.ts'
 import type {

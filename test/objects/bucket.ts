@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import { S3Client } from '@aws-sdk/client-s3'
 import { createObjects, type Objects } from '../../emulator/cloud/objects/objects.ts'
 import { s3Face } from '../../emulator/http/s3/face.ts'
-import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
+import { systemClock, virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
 import { createIds } from '../../emulator/kernel/ids.ts'
 import { openStore } from '../../emulator/kernel/store.ts'
 
@@ -19,7 +19,7 @@ export interface Bucket extends AsyncDisposable {
 
 /** The bucket behind a port, on a clock that stands still. */
 export async function openBucket({
-  start = Date.now(),
+  start = systemClock().now(),
   aliases = [],
   publicUrl,
   verifySignatures = false,

@@ -51,11 +51,7 @@ describe('a certificate’s key', () => {
   })
 
   it('is one of its own for any text, within the limit and without a way out of its folder', () => {
-    const text = oneof(
-      string({ unit: 'binary' }),
-      string({ minLength: 200, maxLength: 400 }),
-      constant('..'),
-    )
+    const text = oneof(string({ unit: 'binary' }), string({ minLength: 200, maxLength: 400 }), constant('..'))
     assert(
       property(text, text, text, text, (job, recipient, otherJob, otherRecipient) => {
         const key = certificateKey({ tenant: 3, job, recipient })
@@ -256,7 +252,10 @@ describe('S3 over HTTP', () => {
 
   it('refuses an upload over the limit, a key that is too long, and operations that it has not', async () => {
     await using at = await openBucket()
-    const ask = async (path: string, init: { method?: string; body?: string; headers?: Record<string, string> } = {}) => {
+    const ask = async (
+      path: string,
+      init: { method?: string; body?: string; headers?: Record<string, string> } = {},
+    ) => {
       const answer = await fetch(`${at.url}/${path}`, { ...init, headers: { ...signed, ...init.headers } })
       return [answer.status, element(await answer.text(), 'Code')]
     }

@@ -64,7 +64,10 @@ const callbackQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   after: z.string().optional(),
 })
-const logQuery = z.object({ last: z.coerce.number().int().min(1).max(100_000).default(100), job: z.string().optional() })
+const logQuery = z.object({
+  last: z.coerce.number().int().min(1).max(100_000).default(100),
+  job: z.string().optional(),
+})
 const byId = z.object({ id: z.string() })
 
 /** The control API under `/_offload`: what the CLI and the page speak. Errors are problem+json. */
@@ -78,7 +81,10 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
     const rows = views.rows(id, tenant)
     const [row, ...others] = rows
     if (row === undefined) {
-      throw new EmulatorError('not-found', `No job ${id}${tenant === undefined ? '' : ` of tenant ${tenant}`}: see offload jobs.`)
+      throw new EmulatorError(
+        'not-found',
+        `No job ${id}${tenant === undefined ? '' : ` of tenant ${tenant}`}: see offload jobs.`,
+      )
     }
     if (others.length > 0) {
       const tenants = rows.map((each) => each.tenant).join(', ')
@@ -100,7 +106,11 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
       }
       const status = error.statusCode ?? 500
       if (status >= 500) request.log.error(error)
-      return sendProblem(reply, { status, title: status < 500 ? 'Bad request' : 'Internal error', detail: error.message })
+      return sendProblem(reply, {
+        status,
+        title: status < 500 ? 'Bad request' : 'Internal error',
+        detail: error.message,
+      })
     })
 
     scope.get('/health', () => ({ status: 'ok', ...deps.health() }))
@@ -138,14 +148,20 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
     })
     scope.get('/events', (request, reply: FastifyReply) => eventStream(deps.journal, request, reply))
 
-    scope.post('/send', async (request, reply) => reply.code(202).send(await deps.send(sendRequest.parse(request.body ?? {}))))
+    scope.post('/send', async (request, reply) =>
+      reply.code(202).send(await deps.send(sendRequest.parse(request.body ?? {}))),
+    )
     scope.post('/reset', (request) => {
       const { tenant } = tenantQuery.parse(request.query)
       deps.reset(tenant)
       return { reset: tenant === undefined ? 'everything' : `tenant ${tenant}` }
     })
     scope.setNotFoundHandler((request, reply) =>
-      sendProblem(reply, { status: 404, title: 'Not found', detail: `${request.method} ${request.originalUrl} is not there.` }),
+      sendProblem(reply, {
+        status: 404,
+        title: 'Not found',
+        detail: `${request.method} ${request.originalUrl} is not there.`,
+      }),
     )
   }
 }

@@ -25,7 +25,9 @@ const problems: Record<IngestErrorCode, Pick<Problem, 'status' | 'title'>> = {
 /** `POST /jobs`, and `POST /` as a Worker URL gets it, with the plugin's token; `GET /health` for "Test connection". */
 export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPluginAsync {
   const refuse = (reply: FastifyReply, problem: Problem) => {
-    const issues = (problem.issues ?? []).slice(0, 5).map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`))
+    const issues = (problem.issues ?? [])
+      .slice(0, 5)
+      .map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`))
     ingest.refused(problem.status, [problem.detail, ...issues].join(' '))
     return sendProblem(reply, problem)
   }
@@ -36,14 +38,16 @@ export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPl
       return {
         status: 401,
         title: 'No token',
-        detail: 'Send the token as "Authorization: Bearer TOKEN" or "x-api-key: TOKEN" (the plugin\'s cloud_auth_token).',
+        detail:
+          'Send the token as "Authorization: Bearer TOKEN" or "x-api-key: TOKEN" (the plugin\'s cloud_auth_token).',
       }
     }
     if (!equal(given, token)) {
       return {
         status: 403,
         title: 'Wrong token',
-        detail: 'The token is not the one that this emulator expects: see what `offload up` printed, or OFFLOAD_INGEST_TOKEN.',
+        detail:
+          'The token is not the one that this emulator expects: see what `offload up` printed, or OFFLOAD_INGEST_TOKEN.',
       }
     }
     return undefined
@@ -59,7 +63,11 @@ export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPl
     }
     const idempotencyKey = header(request, 'idempotency-key')
     if (idempotencyKey !== undefined && idempotencyKey.length > 255) {
-      return refuse(reply, { status: 400, title: 'Bad header', detail: 'Idempotency-Key is longer than 255 characters.' })
+      return refuse(reply, {
+        status: 400,
+        title: 'Bad header',
+        detail: 'Idempotency-Key is longer than 255 characters.',
+      })
     }
     const { accepted, repeated, answered } = await ingest.submit({
       body: bytesOf(request),
@@ -86,7 +94,11 @@ export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPl
         return refuse(reply, { status: error.statusCode, title: 'Bad request', detail: error.message })
       }
       request.log.error(error)
-      return sendProblem(reply, { status: 500, title: 'Internal error', detail: 'A defect of Offload; its log has the trace.' })
+      return sendProblem(reply, {
+        status: 500,
+        title: 'Internal error',
+        detail: 'A defect of Offload; its log has the trace.',
+      })
     })
     scope.post('/jobs', submit)
     scope.post('/', submit)

@@ -38,7 +38,10 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
     reply
       .type('text/html; charset=utf-8')
       .header('cache-control', 'no-store')
-      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
+      .header(
+        'content-security-policy',
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+      )
       .header('referrer-policy', 'no-referrer')
       .send(page({ title, inbox: deps.inbox(), refresh }, body))
 
@@ -74,7 +77,9 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
         reply,
         'Jobs',
         html`<h1>Jobs</h1>
-          <p class="dim">${sent} mails sent, ${failed} failed. ${busy ? 'Asks again every 2 seconds while a job goes on.' : ''}</p>
+          <p class="dim">
+            ${sent} mails sent, ${failed} failed. ${busy ? 'Asks again every 2 seconds while a job goes on.' : ''}
+          </p>
           ${jobsTable(jobs)}`,
         busy ? 2 : 0,
       )
@@ -85,7 +90,12 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
       const after = Number((request.query as { after?: string }).after ?? 0)
       const recipients = views.recipients(row.id, { limit: 100, after: Number.isSafeInteger(after) ? after : 0 })
       const list = callbacks.list({ tenant: row.tenant, job: row.job, limit: 50 })
-      return send(reply, `Job ${row.job}`, jobPage({ job, recipients, callbacks: list, inbox: deps.inbox() }), job.settled ? 0 : 2)
+      return send(
+        reply,
+        `Job ${row.job}`,
+        jobPage({ job, recipients, callbacks: list, inbox: deps.inbox() }),
+        job.settled ? 0 : 2,
+      )
     })
     scope.post('/_offload/page/jobs/:tenant/:job/retry', async (request, reply) => {
       ownForm(request)
@@ -114,7 +124,9 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
       }))
       return send(reply, 'Queues', queuesPage(rows))
     })
-    scope.get('/_offload/page/settings', (_request, reply) => send(reply, 'Moodle settings', settingsPage(deps.settings())))
+    scope.get('/_offload/page/settings', (_request, reply) =>
+      send(reply, 'Moodle settings', settingsPage(deps.settings())),
+    )
   }
 }
 

@@ -138,7 +138,13 @@ export function createPasses(deps: PassDeps) {
     const failed = Math.min(retried.failed, parent.recipients - sent)
     moveJob(
       parent,
-      jobStatusOf({ recipients: parent.recipients, sent, failed, permanentlyFailed: parent.recipients - sent - failed, open: 0 }),
+      jobStatusOf({
+        recipients: parent.recipients,
+        sent,
+        failed,
+        permanentlyFailed: parent.recipients - sent - failed,
+        open: 0,
+      }),
     )
   }
 
@@ -220,7 +226,14 @@ export function createPasses(deps: PassDeps) {
     if (outcome.result === 'sent' && outcome.messageId !== undefined) {
       const { messageId } = outcome
       if (outcome.found) journal.record({ type: 'mail.found', ...ref, messageId })
-      else journal.record({ type: 'mail.accepted', ...ref, address: ids.stable(16, 'address', row.email), messageId, attempt })
+      else
+        journal.record({
+          type: 'mail.accepted',
+          ...ref,
+          address: ids.stable(16, 'address', row.email),
+          messageId,
+          attempt,
+        })
       if (outcome.feedback !== undefined) {
         const { kind, detail, afterMs } = outcome.feedback
         store.run(
@@ -348,10 +361,13 @@ export function createPasses(deps: PassDeps) {
     settle(): number | undefined {
       return store.tx(() => {
         const now = clock.now()
-        const due = store.all<{ id: number; recipient_id: number; job_id: number; kind: MailFeedback['kind']; detail: string }>(
-          'SELECT * FROM feedback WHERE due_at <= ? ORDER BY due_at, id LIMIT 500',
-          now,
-        )
+        const due = store.all<{
+          id: number
+          recipient_id: number
+          job_id: number
+          kind: MailFeedback['kind']
+          detail: string
+        }>('SELECT * FROM feedback WHERE due_at <= ? ORDER BY due_at, id LIMIT 500', now)
         const updates = new Map<number, RecipientUpdate[]>()
         for (const { id, recipient_id, job_id, kind, detail } of due) {
           store.run('DELETE FROM feedback WHERE id = ?', id)
@@ -359,7 +375,11 @@ export function createPasses(deps: PassDeps) {
           const job = jobById(job_id)
           journal.record({ type: 'mail.feedback', ...refOf(job), recipient: row.key, kind, detail })
           if (kind !== 'bounce' || row.status !== 'sent') continue
-          store.run("UPDATE recipients SET status = 'permanently_failed', error = ? WHERE id = ?", `Bounce: ${detail}`, row.id)
+          store.run(
+            "UPDATE recipients SET status = 'permanently_failed', error = ? WHERE id = ?",
+            `Bounce: ${detail}`,
+            row.id,
+          )
           store.run('UPDATE jobs SET sent = sent - 1, permanently_failed = permanently_failed + 1 WHERE id = ?', job_id)
           journal.record({
             type: 'recipient.outcome',
@@ -383,7 +403,10 @@ export function createPasses(deps: PassDeps) {
           // What is still to be reported settles the job again.
           if (store.get('SELECT 1 FROM feedback WHERE job_id = ?', job.id) !== undefined) continue
           const told = job.dialect === 'flow' ? "status IN ('failed', 'permanently_failed')" : 'TRUE'
-          const rows = store.all<RecipientRow>(`SELECT * FROM recipients WHERE job_id = ? AND ${told} ORDER BY id`, job.id)
+          const rows = store.all<RecipientRow>(
+            `SELECT * FROM recipients WHERE job_id = ? AND ${told} ORDER BY id`,
+            job.id,
+          )
           callbackFor(job, rows.map(updateOf))
         }
         return (
