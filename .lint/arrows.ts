@@ -35,7 +35,14 @@ const places: Readonly<Record<string, Place>> = {
     imports: ['emulator/config.ts', 'emulator/version.ts', 'emulator/http', 'emulator/dashboard', ...services],
   },
   'emulator/cli': {
-    imports: ['emulator/emulator.ts', 'emulator/config.ts', 'emulator/version.ts', 'emulator/kernel', 'contracts'],
+    imports: [
+      'emulator/emulator.ts',
+      'emulator/config.ts',
+      'emulator/version.ts',
+      'emulator/moodle',
+      'emulator/kernel',
+      'contracts',
+    ],
   },
   load: { imports: application },
   scenarios: { imports: application },

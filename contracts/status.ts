@@ -31,7 +31,7 @@ export function mergeUpdate(a: UpdateStatus, b: UpdateStatus): UpdateStatus {
  * The steps a recipient may take. `processing → pending` is a temporary error (due again later) or a lease released;
  * `sent → failed | permanently_failed` is a bounce that came after the provider had accepted the mail.
  */
-export const recipientMoves: Readonly<Record<RecipientStatus, readonly RecipientStatus[]>> = {
+const recipientMoves: Readonly<Record<RecipientStatus, readonly RecipientStatus[]>> = {
   pending: ['processing'],
   processing: ['pending', 'sent', 'failed', 'permanently_failed'],
   sent: ['failed', 'permanently_failed'],
@@ -43,7 +43,7 @@ export const recipientMoves: Readonly<Record<RecipientStatus, readonly Recipient
  * The steps a job may take. An ended job goes back to `processing` only when a message adds recipients; it ends
  * otherwise than before only by a bounce; and it waits for a child job in `retry_pending` or `manual_retry`.
  */
-export const jobMoves: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
+const jobMoves: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   pending: ['queued', 'processing', 'failed'],
   queued: ['processing', 'failed'],
   processing: ['completed', 'partial_failure', 'failed'],

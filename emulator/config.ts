@@ -26,7 +26,7 @@ const connectTo = z
   .regex(/^(\[[^\]]+\]|[^:]+):\d+:(\[[^\]]+\]|[^:]+):\d+$/, 'must be HOST:PORT:CONNECT-HOST:CONNECT-PORT')
 
 /** What may differ from tenant to tenant; the names are the plugin's settings. */
-const tenantSettings = z.object({
+const tenantSettings = z.strictObject({
   callback_url: httpUrl.optional(),
   cloud_callback_secret: z.string().min(1).optional(),
   plugin_token: z.string().min(1).optional(),

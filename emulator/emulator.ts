@@ -362,7 +362,7 @@ async function start(
   stops.push(() => app.close())
   at.url = await listen(app, config.host, config.port, 'port')
   if (config.mailpit === undefined) {
-    const inboxApp = Fastify({ forceCloseConnections: true, disableRequestLogging: true })
+    const inboxApp = Fastify({ forceCloseConnections: true })
     await inboxApp.register(mailpitFace({ inbox, clock }))
     stops.push(() => inboxApp.close())
     at.inbox = await listen(inboxApp, config.host, config.inbox_port, 'inbox-port')

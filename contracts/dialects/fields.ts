@@ -17,13 +17,13 @@ export const moodleId = z.union([z.int().min(0), integerText], { error: 'must be
 
 export const name = z.string().max(400)
 
-export const httpUrl = z
+const httpUrl = z
   .string()
   .max(2048)
   .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), 'must be an http:// or https:// URL')
 
 /** PHP writes an empty array as `[]` where an object is meant. */
-export const dataObject = z.union([z.record(z.string(), z.unknown()), z.tuple([])], { error: 'must be an object' })
+const dataObject = z.union([z.record(z.string(), z.unknown()), z.tuple([])], { error: 'must be an object' })
 
 /** What any dialect's job may say beside its own fields; `null` counts as absent, since PHP writes it so. */
 export const sharedJobFields = {

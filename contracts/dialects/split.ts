@@ -39,7 +39,7 @@ export function splitJob(body: JsonObject, _dialect: Dialect, { maxBytes, maxRec
     const text = JSON.stringify(rows[index])
     const bytes = Buffer.byteLength(text)
     if (frame + bytes > maxBytes) throw new RecipientTooLargeError(tooLarge(index, frame, bytes, maxBytes))
-    if (part.length > 0 && (part.length >= maxRecipients || size + bytes > maxBytes)) close()
+    if (part.length > 0 && (part.length >= maxRecipients || size + 1 + bytes > maxBytes)) close()
     size += bytes + (part.length === 0 ? 0 : 1)
     part.push(text)
   }

@@ -10,6 +10,8 @@ interface Given {
   readonly path: readonly string[]
   readonly value: unknown
   readonly from: string
+  /** The value as it was written, where that is more than the value. */
+  readonly text?: string
 }
 
 export interface Sources {
@@ -62,8 +64,13 @@ export async function readConfiguration(sources: Sources = {}): Promise<Configur
     put(input, one.path, one.value)
     origin.set(one.path.join('.'), one)
   }
+  // `z.coerce` would read an empty value as 0.
+  const empty = given
+    .filter(({ value }) => value === null)
+    .map(({ from }) => `${from} has no value: give one, or take the line out`)
   const parsed = configSchema.safeParse(input)
-  if (!parsed.success) throw refusal(parsed.error, origin, file)
+  const wrong = [...empty, ...(parsed.success ? [] : linesOf(parsed.error, origin))]
+  if (!parsed.success || wrong.length > 0) throw refusal(wrong, file)
   return { input: input as ConfigInput, config: parsed.data, file, warnings: fromEnvironment.warnings }
 }
 
@@ -112,17 +119,20 @@ function callbackUrls(values: readonly string[], from: string): Given[] {
     const [, tenant, url] = /^(\d+)=(.*)$/s.exec(text) ?? []
     return tenant === undefined
       ? { path: ['callback_url'], value: text, from }
-      : { path: ['tenants', tenant, 'callback_url'], value: url, from: `${from} ${tenant}=…` }
+      : { path: ['tenants', tenant, 'callback_url'], value: url, from, text }
   })
 }
 
 async function readFile(path: string, shown: string): Promise<Given[]> {
-  const { LineCounter, isMap, isScalar, parseDocument } = await import('yaml')
+  const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import('yaml')
   const lines = new LineCounter()
   const document = parseDocument(readFileSync(path, 'utf8'), { lineCounter: lines })
   const [error] = document.errors
   if (error !== undefined) {
-    throw new Failure(2, `${shown}:${lines.linePos(error.pos[0]).line} is no YAML: ${error.message.split('\n')[0]}`)
+    throw new Failure(
+      2,
+      `${shown}:${lines.linePos(error.pos[0]).line} is no YAML: ${error.message.split(' at line ')[0]}`,
+    )
   }
   if (document.contents === null) return []
   if (!isMap(document.contents)) throw new Failure(2, `${shown} must hold names and values, such as "port: 4566"`)
@@ -141,8 +151,7 @@ async function readFile(path: string, shown: string): Promise<Given[]> {
         walk(value, at)
         continue
       }
-      const plain: unknown = value === null ? null : document.getIn(at)
-      const json: unknown = isNode(plain) ? plain.toJSON() : plain
+      const json: unknown = isNode(value) ? value.toJS(document) : value
       const single = isList(at[0]) && at.length === 1 && (typeof json === 'string' || typeof json === 'number')
       given.push({ path: at, value: single ? [json] : json, from })
     }
@@ -150,9 +159,6 @@ async function readFile(path: string, shown: string): Promise<Given[]> {
   walk(document.contents, [])
   return given
 }
-
-const isNode = (value: unknown): value is { toJSON(): unknown } =>
-  typeof value === 'object' && value !== null && 'toJSON' in value
 
 function put(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const [name = '', ...rest] = path
@@ -166,8 +172,17 @@ function put(target: Record<string, unknown>, path: readonly string[], value: un
   put(next, rest, value)
 }
 
-function refusal(error: z.ZodError, origin: ReadonlyMap<string, Given>, file: string | undefined): Failure {
-  const lines = error.issues.flatMap((issue) => {
+function refusal(lines: readonly string[], file: string | undefined): Failure {
+  const [first = '', ...others] = lines
+  const single = others.length === 0
+  return new Failure(2, single ? first : `${lines.length} settings are wrong`, {
+    evidence: single ? [] : lines,
+    fix: file === undefined ? ['offload up --help lists every flag'] : [],
+  })
+}
+
+function linesOf(error: z.ZodError, origin: ReadonlyMap<string, Given>): string[] {
+  return error.issues.flatMap((issue) => {
     const path = issue.path.map(String)
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
@@ -178,13 +193,8 @@ function refusal(error: z.ZodError, origin: ReadonlyMap<string, Given>, file: st
       })
     }
     const given = originOf(origin, path)
-    return [`${given?.from ?? path.join('.')}${valueOf(given, path)} ${reasonOf(issue, given?.value)}`]
-  })
-  const [first = error.message, ...others] = lines
-  const single = others.length === 0
-  return new Failure(2, single ? first : `${lines.length} settings are wrong`, {
-    evidence: single ? [] : lines,
-    fix: file === undefined ? ['offload up --help lists every flag'] : [],
+    if (given?.value === null) return []
+    return [`${given?.from ?? path.join('.')}${valueOf(given, path)} ${reasonOf(issue)}`]
   })
 }
 
@@ -201,6 +211,7 @@ function originOf(origin: ReadonlyMap<string, Given>, path: readonly string[]): 
 
 function valueOf(given: Given | undefined, path: readonly string[]): string {
   if (given === undefined || path.some((name) => secrets.has(name))) return ''
+  if (given.text !== undefined) return ` ${given.text}:`
   let value = given.value
   for (const name of path.slice(given.path.length)) {
     if (typeof value === 'object' && value !== null) value = (value as Record<string, unknown>)[name]
@@ -210,8 +221,9 @@ function valueOf(given: Given | undefined, path: readonly string[]): string {
     : ':'
 }
 
-function reasonOf(issue: z.core.$ZodIssue, value: unknown): string {
-  if (value === null) return 'has no value: give one, or take the line out'
+function reasonOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.expected === 'string') return 'must be text: put it into quotes'
+  if (issue.code === 'invalid_key') return "is no company's number"
   if (issue.code === 'invalid_type' && issue.expected === 'number') return 'must be a number'
   if (issue.code === 'invalid_type' && issue.expected === 'int') return 'must be a whole number'
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}`

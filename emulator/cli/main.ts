@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { EmulatorError, messageOf } from '../kernel/errors.ts'
+import { version } from '../version.ts'
 import { Failure } from './failure.ts'
-import { inCheckout } from './invocation.ts'
+import { call, inCheckout } from './invocation.ts'
 
 interface Entry {
   readonly summary: string
@@ -44,31 +44,28 @@ export async function run(argv: readonly string[]): Promise<void> {
 
   const program = new Command('offload')
     .description('A cloud that fits on a laptop, for ManiReports Cloud Offload.')
-    .version(version(), '-v, --version', 'print the version')
+    .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'show this')
     .helpCommand('help [command]', 'show how a command is used')
     .exitOverride()
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', inCheckout ? `${usage}In a checkout: npm run -s offload -- COMMAND …\n` : usage)
-    .action(() => program.help())
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'offload: ')) })
+    .showHelpAfterError(`  → ${call('--help')}`)
   const named = argv.filter((argument) => !argument.startsWith('-'))
   const wanted = named[0] === 'help' ? named[1] : named[0]
   for (const [name, { summary, load }] of Object.entries(commands)) {
     const command = program.command(name).summary(summary).helpOption('-h, --help', 'show this')
+    command.showHelpAfterError(`  → ${call(`${name} --help`)}`)
     if (name === wanted) (await load()).define(command)
   }
 
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    if (argv.length === 0) program.outputHelp()
+    else await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
     process.exitCode = report(error)
   }
-}
-
-function version(): string {
-  // The folder is emulator/cli in a checkout and dist/emulator/cli in the package.
-  const path = new URL(inCheckout ? '../../package.json' : '../../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }
 
 /** Says on stderr what went wrong; returns the exit code. */

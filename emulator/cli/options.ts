@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 
 /** `--json`, and for commands that speak to a running emulator `--url`. */
 export function withJson(command: Command): Command {
@@ -9,10 +9,15 @@ export function withTarget(command: Command): Command {
   return withJson(command.option('--url <url>', 'the emulator (default: OFFLOAD_URL, else http://127.0.0.1:4566)'))
 }
 
+// Longer commands would push what they do out of sight.
+const longestInColumn = 60
+
 /** Examples at the end of `--help`: what to type, and what it does. */
 export function examples(command: Command, lines: readonly (readonly [command: string, does: string])[]): Command {
   const width = Math.max(...lines.map(([text]) => text.length))
-  const shown = lines.map(([text, does]) => `  ${text.padEnd(width)}  ${does}`)
+  const shown = lines.map(([text, does]) =>
+    width <= longestInColumn ? `  ${text.padEnd(width)}  ${does}` : `  # ${does}\n  ${text}`,
+  )
   return command.addHelpText('after', `\nExamples:\n${shown.join('\n')}`)
 }
 
@@ -36,10 +41,13 @@ export function whole(minimum: number, maximum: number): (text: string) => numbe
 }
 
 /** `30s`, `2m`, `500ms` or seconds → milliseconds. */
-export function durationFlag(text: string): number {
+function durationFlag(text: string): number {
   const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim()) ?? []
   const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit]
   if (amount === undefined || factor === undefined)
     throw new InvalidArgumentError('It must be a time such as 30s or 2m.')
   return Number(amount) * factor
 }
+
+export const timeoutOption = (): Option =>
+  new Option('--timeout <time>', 'wait so long at most').argParser(durationFlag).default(300_000, '5m')

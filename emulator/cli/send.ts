@@ -5,7 +5,7 @@ import { accountOf, type Account } from './account.ts'
 import { health, submitted } from './answers.ts'
 import { Failure } from './failure.ts'
 import { watchJob, type JobRefInTarget } from './job-watch.ts'
-import { durationFlag, examples, whole, withTarget, type TargetOptions } from './options.ts'
+import { examples, timeoutOption, whole, withTarget, type TargetOptions } from './options.ts'
 import { createProgress, doneOf } from './progress.ts'
 import { sendFile } from './send-file.ts'
 import { columns } from './table.ts'
@@ -29,7 +29,7 @@ interface SendOptions extends TargetOptions {
 export function define(command: Command): void {
   command
     .description(
-      'Submits a job as the plugin would, to invented people; waits until every recipient has its outcome and every\n' +
+      'Submits a job as the plugin would, to invented people; waits until every recipient has its outcome and every ' +
         'callback its answer, and says what came of it.',
     )
     .addOption(new Option('--type <type>', 'what kind of job').choices(jobTypes).default('csv_import'))
@@ -50,7 +50,7 @@ export function define(command: Command): void {
     )
     .option('--event <name>', 'what happened in Moodle: the same event mails nobody twice')
     .option('--file <job.json>', 'send this job instead, word for word (- is stdin)')
-    .option('--timeout <time>', 'wait so long at most', durationFlag, 300_000)
+    .addOption(timeoutOption())
   withTarget(command)
   examples(command, [
     ['offload send', 'ten people of a CSV import'],

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../kernel/clock.ts'
 import { guard, type GuardDeps } from './guard.ts'
 import { rewriteUrl } from './router.ts'
@@ -38,7 +38,7 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
   const app = Fastify({
     rewriteUrl: (request) => rewriteUrl(request),
     loggerInstance: errorLogger(onError),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 2048 },

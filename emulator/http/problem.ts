@@ -10,8 +10,11 @@ export interface Problem {
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  return reply
-    .code(problem.status)
-    .type('application/problem+json')
-    .send(JSON.stringify({ type: 'about:blank', ...problem }))
+  return (
+    reply
+      .code(problem.status)
+      .type('application/problem+json')
+      // As bytes, since Fastify adds a charset to strings, which this media type does not have.
+      .send(Buffer.from(JSON.stringify({ type: 'about:blank', ...problem })))
+  )
 }

@@ -43,7 +43,7 @@ const longestRetryAfter = 30_000
 const timeoutMs = 30_000
 
 /** How AWS counts a message: the body, and each attribute's name, type and value, in bytes of UTF-8. */
-export function messageSize({ body, attributes }: CloudMessage): number {
+function messageSize({ body, attributes }: CloudMessage): number {
   return Object.entries(attributes).reduce(
     (sum, [name, { dataType, value }]) =>
       sum + Buffer.byteLength(name) + Buffer.byteLength(dataType) + Buffer.byteLength(value),

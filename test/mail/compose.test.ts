@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Job, type JobType, jobTypes, type Json, type Recipient } from '../../contracts/job.ts'
+import { type Job, type JobType, jobTypes, type Recipient } from '../../contracts/job.ts'
+import { systemClock } from '../../emulator/kernel/clock.ts'
 import { type ComposeInput, composeMail } from '../../emulator/worker/message/compose.ts'
 import { htmlToText } from '../../emulator/worker/message/html-to-text.ts'
 
@@ -130,10 +131,10 @@ test('no value gets out of its place: no markup, no line breaks in the subject',
       fc.dictionary(fc.constantFrom(...names), hostile),
       hostile,
       (type, data, first) => {
-        const { subject, html } = compose(type, { data: data as Record<string, Json>, firstname: first })
+        const { subject, html } = compose(type, { data, firstname: first })
         expect(subject).not.toMatch(/[\r\n]/)
         const allowed =
-          /<\/?(?:!doctype html|html lang="en"|html|head|meta [a-z0-9="=,\-]+|title|body|div|p|a|table|tr|td)(?: (?:style|href|role)="[^"<>]*"|\s)*(?: [a-z]+="[^"<>]*")*>/gi
+          /<\/?(?:!doctype html|html lang="en"|html|head|meta [a-z0-9="=,-]+|title|body|div|p|a|table|tr|td)(?: (?:style|href|role)="[^"<>]*"|\s)*(?: [a-z]+="[^"<>]*")*>/gi
         expect(html.replace(allowed, '')).not.toMatch(/[<>]/)
       },
     ),
@@ -174,11 +175,12 @@ describe('text from html', () => {
   })
 
   test('takes a time that grows with the html, not with its square', () => {
+    const clock = systemClock()
     const times = ['<', '<style', '<!--', '&', '<a href="http', '</p'].map((piece) => {
       const html = piece.repeat(1_000_000 / piece.length)
-      const before = performance.now()
+      const before = clock.monotonic()
       htmlToText(html)
-      return performance.now() - before
+      return clock.monotonic() - before
     })
     expect(Math.max(...times)).toBeLessThan(2000)
   })

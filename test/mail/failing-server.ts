@@ -7,8 +7,8 @@ export interface Script {
   readonly mail?: string
   readonly rcpt?: string
   readonly data?: string
-  /** The answer to the message itself. */
-  readonly message?: string | 'drop'
+  /** The answer to the message itself, or `drop`. */
+  readonly message?: string
   /** Ends the connection after so many messages, as a server does with idle ones. */
   readonly messagesPerConnection?: number
 }

@@ -3,12 +3,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
 import nodemailer from 'nodemailer'
 import { createInbox, type Inbox } from '../../emulator/cloud/inbox/inbox.ts'
 import { mailpitFace } from '../../emulator/http/mailpit/face.ts'
-import { systemClock } from '../../emulator/kernel/clock.ts'
+import { sleep, systemClock } from '../../emulator/kernel/clock.ts'
 import { boot } from '../../emulator/kernel/installation.ts'
 import { openStore, type Store } from '../../emulator/kernel/store.ts'
 
@@ -94,11 +93,12 @@ export async function startMailpit(binary: string): Promise<RunningInbox> {
     child.once('exit', (code) => reject(new Error(`${binary} ended with ${code} before it was ready`)))
   })
   const url = `http://127.0.0.1:${httpPort}`
+  const clock = systemClock()
   const ready = async () => {
     for (;;) {
       const response = await fetch(`${url}/readyz`).catch(() => undefined)
       if (response?.ok === true) return
-      await pause(20)
+      await sleep(clock, 20)
     }
   }
   failed.catch(() => undefined)

@@ -14,7 +14,6 @@ const message = (given: Partial<MimeMessage> = {}): MimeMessage => ({
   ...given,
 })
 
-// eslint-disable-next-line no-control-regex
 const cleaned = (text: string) =>
   text
     .replace(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, ' ')

@@ -139,7 +139,7 @@ describe.each(dialects)('in the %s dialect', (dialect) => {
     const envelope: MessageAttributes = Object.fromEntries(
       attributes.map(([name, { DataType, StringValue }]) => [name, { dataType: DataType, value: StringValue }]),
     )
-    const decoded = decodeJob(sent?.job as Json, envelopeOf(envelope))
+    const decoded = decodeJob(JSON.parse(sent?.text ?? '') as Json, envelopeOf(envelope))
     expect(decoded).toMatchObject({
       ok: true,
       job: { dialect, tenant: 7, type, action: 'both', callbackUrl: expect.stringContaining(site.url) as string },

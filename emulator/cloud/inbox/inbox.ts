@@ -99,7 +99,6 @@ const digestedAtOnce = 100
 function comparable(address: string): string {
   const at = address.lastIndexOf('@')
   const domain = address.slice(at + 1)
-  // eslint-disable-next-line no-control-regex
   return `${address.slice(0, at)}@${/^[\u0000-\u007f]*$/.test(domain) ? domain : domainToASCII(domain)}`.toLowerCase()
 }
 

@@ -34,7 +34,6 @@ export function mailDate(at: number): string {
 }
 
 /** Line breaks and other controls end a header field early, and what follows would be a field of its own. */
-// eslint-disable-next-line no-control-regex
 const singleLine = (value: string) => value.replace(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, ' ').trim()
 
 /** RFC 2047, in words of at most 75 characters that never divide a character. */
@@ -112,11 +111,12 @@ export function quotedPrintable(text: string): string {
 /** Whether the text may go as it is: ASCII, lines of at most 998, and nothing that looks like one of our boundaries. */
 function isPlain(text: string): boolean {
   if (!/^[\t\r\n\x20-\x7e]*$/.test(text) || text.includes('--=_')) return false
-  for (let from = 0; from < text.length;) {
+  let from = 0
+  while (from < text.length) {
     const end = text.indexOf('\r\n', from)
-    const next = end < 0 ? text.length : end + 2
-    if (next - from > 1000) return false
-    from = next
+    const lineEnd = end < 0 ? text.length : end
+    if (lineEnd - from > 998) return false
+    from = lineEnd + 2
   }
   return true
 }

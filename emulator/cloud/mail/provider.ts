@@ -17,7 +17,6 @@ export interface MailProviderOptions {
   readonly find: MailPort['find']
 }
 
-// eslint-disable-next-line no-control-regex
 const wellFormed = /^([\x21-\x7e]+)@([^\s@<>()[\]\\,;:"\u0000-\u0020\u007f]+)$/
 const unsafeInLocalPart = /[<>()[\]\\,;:"@]/
 

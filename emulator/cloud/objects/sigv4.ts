@@ -283,7 +283,7 @@ export function verifyPresigned(
       path,
       parameters,
       headers: signed.signedHeaders.map((name) => [name, name === 'host' ? host : (request.headers[name] ?? '')]),
-      payloadHash: request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD',
+      payloadHash: signed.payloadHash ?? request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD',
       date: signed.date,
       scope: signed.scope,
       secret,

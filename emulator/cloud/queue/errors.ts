@@ -24,6 +24,8 @@ export type QueueErrorCode =
 
 export type QueueError = EmulatorError<QueueErrorCode>
 
+export const isQueueError = (thrown: unknown): thrown is QueueError => thrown instanceof EmulatorError
+
 // Where AWS has a text of its own for a case, that text is the message, so that the log and the wire say the same.
 const error = (code: QueueErrorCode, message: string, details: Record<string, unknown> = {}): QueueError =>
   new EmulatorError(code, message, details)

@@ -90,7 +90,7 @@ function line({ id, read, to, bcc, subject, snippet, attachments, created }: Inb
   return html`<a class="mail ${read ? '' : 'unread'}" href="/mail/${id}"
     ><span class="to">${list([...to, ...bcc])}</span
     ><span class="subject"
-      >${subject === '' ? '(no subject)' : subject}${attachments > 0 ? ' 📎' : ''}
+      >${subject === '' ? '(no subject)' : subject}${attachments > 0 ? html` <span class="tag">${attachments === 1 ? '1 file' : `${attachments} files`}</span>` : nothing}
       <span class="soft">${snippet}</span></span
     ><time>${moment(created)}</time></a
   > `

@@ -68,12 +68,6 @@ export function s3Face({ objects, ids, aliases }: S3FaceOptions): FastifyPluginA
       return identity
     }
 
-    const refuse = (request: FastifyRequest, reply: FastifyReply, status: number, body: string) => {
-      reply.code(status).type('application/xml')
-      // HEAD has no body, so the status is all that a client learns.
-      return request.method === 'HEAD' ? reply.send() : reply.send(body)
-    }
-
     app.addHook('onRequest', async (request, reply) => {
       const { requestId, hostId } = identityOf(request)
       reply.headers({ 'x-amz-request-id': requestId, 'x-amz-id-2': hostId, server: 'AmazonS3' })
@@ -83,10 +77,11 @@ export function s3Face({ objects, ids, aliases }: S3FaceOptions): FastifyPluginA
     app.setErrorHandler((error, request, reply) => {
       const identity = identityOf(request)
       const refusal = wireError(asRefusal(error), identity)
-      if (refusal !== undefined) return refuse(request, reply, refusal.status, refusal.body)
+      reply.type('application/xml')
+      if (refusal !== undefined) return reply.code(refusal.status).send(refusal.body)
       request.log.error(error)
       const message = 'We encountered an internal error. Please try again.'
-      return refuse(request, reply, 500, errorBody('InternalError', message, [], identity))
+      return reply.code(500).send(errorBody('InternalError', message, [], identity))
     })
 
     app.route({

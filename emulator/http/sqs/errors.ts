@@ -1,5 +1,5 @@
-import { EmulatorError } from '../../kernel/errors.ts'
-import type { QueueErrorCode } from '../../cloud/queue/errors.ts'
+import { isQueueError, type QueueErrorCode } from '../../cloud/queue/errors.ts'
+import { messageOf } from '../../kernel/errors.ts'
 
 export type Face = 'json' | 'query'
 
@@ -84,13 +84,12 @@ export interface WireError {
 }
 
 export function wireError(error: unknown, face: Face): WireError {
-  const known = error instanceof EmulatorError && Object.hasOwn(table, error.code)
-  const row = table[known ? (error.code as QueueErrorCode) : 'internal-failure']
+  const row = table[isQueueError(error) && Object.hasOwn(table, error.code) ? error.code : 'internal-failure']
   return {
     status: row.status,
     type: row.type,
     code: row.code,
-    message: row.message?.[face] ?? (error as EmulatorError).message,
+    message: row.message?.[face] ?? messageOf(error),
     fault: row.status < 500 ? 'Sender' : 'Receiver',
   }
 }

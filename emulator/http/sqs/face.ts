@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import {
   invalidMessageContents,
+  isQueueError,
+  type QueueError,
   malformedInput,
   missingParameter,
   requestTooLarge,
@@ -10,7 +12,6 @@ import {
 import type { FailedEntry } from '../../cloud/queue/operations/batch.ts'
 import type { Answer, Caller, Operation } from '../../cloud/queue/operation.ts'
 import type { Queues } from '../../cloud/queue/queues.ts'
-import { EmulatorError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import { failedEntry, wireError, type Face } from './errors.ts'
@@ -21,7 +22,7 @@ export interface SqsRefusal {
   /** Epoch milliseconds. */
   readonly at: number
   readonly action: string | undefined
-  readonly error: EmulatorError
+  readonly error: QueueError
 }
 
 export interface SqsFaceOptions {
@@ -129,7 +130,7 @@ export function sqsFace({ queues, clock, ids, onRefusal }: SqsFaceOptions): Fast
   const refuse = (reply: FastifyReply, thrown: unknown, face: Face, action?: string) => {
     const requestId = ids.next('request')
     const error = wireError(thrown, face)
-    if (thrown instanceof EmulatorError) onRefusal?.({ at: clock.now(), action, error: thrown })
+    if (isQueueError(thrown)) onRefusal?.({ at: clock.now(), action, error: thrown })
     if (error.fault === 'Receiver') {
       process.stderr.write(`SQS ${action ?? ''}: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
     }

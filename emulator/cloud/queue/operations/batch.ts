@@ -1,5 +1,11 @@
-import { EmulatorError } from '../../../kernel/errors.ts'
-import { batchEmpty, batchIdInvalid, batchIdsNotDistinct, batchTooMany, type QueueError } from '../errors.ts'
+import {
+  batchEmpty,
+  batchIdInvalid,
+  batchIdsNotDistinct,
+  batchTooMany,
+  isQueueError,
+  type QueueError,
+} from '../errors.ts'
 
 /** One entry that failed; the protocol's table makes its code and message. */
 export interface FailedEntry {
@@ -30,8 +36,8 @@ export function eachEntry<Entry extends { readonly Id: string }, Done>(
     try {
       done.push(run(entry))
     } catch (error) {
-      if (!(error instanceof EmulatorError)) throw error
-      failed.push({ Id: entry.Id, error: error as QueueError })
+      if (!isQueueError(error)) throw error
+      failed.push({ Id: entry.Id, error })
     }
   }
   return { done, failed }
