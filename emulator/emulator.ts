@@ -253,7 +253,12 @@ async function start(
       )
     }
     if (moodle.job(job.job) !== undefined) {
-      const { jobIds } = await moodle.retry(job.job, recipient === undefined ? {} : { recipient })
+      // The stand-in knows recipients by userid, row id or address; the ledger's key may be a hash.
+      const named = failed[0]?.userid === undefined ? failed[0]?.email : String(failed[0].userid)
+      const { jobIds } = await moodle.retry(
+        job.job,
+        recipient === undefined || named === undefined ? {} : { recipient: named },
+      )
       return { job_id: jobIds[0] ?? '', recipients: failed.length }
     }
     const fields = JSON.parse(job.fields) as JobFields
@@ -390,6 +395,7 @@ async function start(
     stops.push(() => pool.stop())
   }
   moodle.start()
+  stops.push(() => moodle.stop())
   journal.record({ type: 'emulator.started', boot: bootNumber, recovered })
 
   return {

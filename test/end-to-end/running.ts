@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { once } from 'node:events'
 import { MailpitClient } from 'mailpit-api'
 import { onTestFinished } from 'vitest'
+import type { Clock } from '../../emulator/kernel/clock.ts'
 import type { ConfigInput } from '../../emulator/config.ts'
 import { createEmulator, type Emulator } from '../../emulator/emulator.ts'
 import type { JobView } from '../../emulator/worker/ledger/views.ts'
@@ -24,7 +25,7 @@ export interface Running extends Emulator {
 export const token = { authorization: 'Bearer offload-dev-token' }
 
 /** An emulator on free ports that is stopped when the test ends. */
-export async function running(config: ConfigInput = {}): Promise<Running> {
+export async function running(config: ConfigInput & { clock?: Clock } = {}): Promise<Running> {
   const emulator = await createEmulator({
     port: 0,
     smtp_port: 0,

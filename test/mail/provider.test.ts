@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { MailpitClient } from 'mailpit-api'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createMailpitLookup, checkMailpit } from '../../emulator/cloud/mail/mailpit.ts'
@@ -265,4 +268,16 @@ test('a Mailpit that does not answer is unknown, not absent', async () => {
   const url = 'http://127.0.0.1:1'
   expect(await createMailpitLookup({ url })('x@y')).toBe('unknown')
   expect(await checkMailpit({ url })).toEqual({ reachable: false, error: expect.stringContaining('fetch failed') })
+})
+
+test('a Mailpit that hangs is unknown after its time', async () => {
+  const server = createServer(() => undefined)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.closeAllConnections())
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as AddressInfo
+  const options = { url: `http://127.0.0.1:${port}`, timeoutMs: 50 }
+  expect(await createMailpitLookup(options)('x@y')).toBe('unknown')
+  expect(await checkMailpit(options)).toEqual({ reachable: false, error: 'no answer within 50 ms' })
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { systemClock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import type { MailPort } from '../../worker/ports.ts'
 
@@ -10,12 +11,18 @@ export interface MailpitOptions {
 }
 
 async function ask(path: string, { url, timeoutMs = 5000 }: MailpitOptions): Promise<unknown> {
-  const response = await fetch(`${url.replace(/\/+$/, '')}${path}`, {
-    signal: AbortSignal.timeout(timeoutMs),
-    redirect: 'error',
-  })
-  if (!response.ok) throw new Error(`it answered ${response.status}`)
-  return response.json()
+  // Wall time whatever --speed says: another process is waited for.
+  const clock = systemClock()
+  const aborter = new AbortController()
+  const late = () => aborter.abort(new Error(`no answer within ${timeoutMs} ms`))
+  const timer = clock.at(clock.deadline(timeoutMs), late)
+  try {
+    const response = await fetch(`${url.replace(/\/+$/, '')}${path}`, { signal: aborter.signal, redirect: 'error' })
+    if (!response.ok) throw new Error(`it answered ${response.status}`)
+    return await response.json()
+  } finally {
+    timer.cancel()
+  }
 }
 
 const searchAnswer = z.object({ messages: z.array(z.object({ MessageID: z.string() })) })

@@ -113,7 +113,7 @@ function wrapper(words: readonly Word[], face: Face): (width: number) => string[
         continue
       }
       for (const part of split(word)) {
-        
+        if (line !== '' && used + part.width > width) end()
         line += part.text
         used += part.width
       }
