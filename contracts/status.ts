@@ -47,7 +47,7 @@ const jobMoves: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   pending: ['queued', 'processing', 'failed'],
   queued: ['processing', 'failed'],
   processing: ['completed', 'partial_failure', 'failed'],
-  completed: ['processing', 'partial_failure', 'failed'],
+  completed: ['processing', 'partial_failure', 'failed', 'retry_pending', 'manual_retry'],
   partial_failure: ['processing', 'failed', 'retry_pending', 'manual_retry'],
   failed: ['processing', 'retry_pending', 'manual_retry'],
   retry_pending: ['processing', 'completed', 'partial_failure', 'failed', 'manual_retry'],

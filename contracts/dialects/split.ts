@@ -1,4 +1,4 @@
-import type { Dialect, Issue, JsonObject } from '../job.ts'
+import type { Issue, JsonObject } from '../job.ts'
 
 export interface SplitLimits {
   /** Of one message, in bytes of UTF-8. */
@@ -21,7 +21,7 @@ export class RecipientTooLargeError extends Error {
  * The messages of one job, each within both limits and in the dialect of the whole: the job-level fields verbatim in
  * each, the recipients in their order. Throws `RecipientTooLargeError`.
  */
-export function splitJob(body: JsonObject, _dialect: Dialect, { maxBytes, maxRecipients }: SplitLimits): string[] {
+export function splitJob(body: JsonObject, { maxBytes, maxRecipients }: SplitLimits): string[] {
   const rows = body['recipients']
   if (!Array.isArray(rows)) return [JSON.stringify(body)]
   const [before, after] = around(body)

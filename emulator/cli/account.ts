@@ -1,6 +1,6 @@
 import { recipientPage, type CallbackAnswer, type JobAnswer, type RecipientAnswer } from './answers.ts'
 import { readMails } from './inbox.ts'
-import { jobPath, type JobRefInTarget } from './job-watch.ts'
+import { isRefused, jobPath, type JobRefInTarget } from './job-watch.ts'
 import type { Target } from './target.ts'
 
 /** What came of a job, in the words of `send --json`. */
@@ -56,7 +56,7 @@ export async function accountOf({
     failed: job.totals.failed,
     certificates,
     mails: total,
-    callbacks: { delivered, refused: job.callbacks?.refused ?? 0 },
+    callbacks: { delivered, refused: callbacks.filter(isRefused).length },
     seconds: Math.round(seconds * 100) / 100,
   }
 }

@@ -79,7 +79,7 @@ async function demo({ json, stay = false }: DemoOptions): Promise<void> {
     if (event.type === 'moodle.callback') callbacks.push(event)
   })
   const target = createTarget(emulator.url)
-  const progress = createProgress(terminal)
+  const progress = await createProgress(terminal)
   const runs: Run[] = []
   try {
     const both = [['POST /jobs', 'api'] as const, ['SQS', 'sqs'] as const].map(([name, mode]) =>

@@ -1,4 +1,4 @@
-import cliProgress from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 import type { JobAnswer } from './answers.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -8,9 +8,10 @@ export interface Progress {
 }
 
 /** One bar a job on a terminal; nothing where nobody watches. */
-export function createProgress(terminal: Pick<Terminal, 'live'>): Progress {
+export async function createProgress(terminal: Pick<Terminal, 'live'>): Promise<Progress> {
   if (!terminal.live) return { update: () => {}, stop: () => {} }
-  const bars = new Map<string, cliProgress.SingleBar>()
+  const { default: cliProgress } = await import('cli-progress')
+  const bars = new Map<string, SingleBar>()
   const multi = new cliProgress.MultiBar(
     {
       format: '  {name} {bar} {value}/{total}',

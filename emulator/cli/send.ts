@@ -7,7 +7,6 @@ import { Failure } from './failure.ts'
 import { watchJob, type JobRefInTarget } from './job-watch.ts'
 import { examples, timeoutOption, whole, withTarget, type TargetOptions } from './options.ts'
 import { createProgress, doneOf } from './progress.ts'
-import { sendFile } from './send-file.ts'
 import { columns } from './table.ts'
 import { createTarget, type Target } from './target.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
@@ -80,6 +79,7 @@ async function send(options: SendOptions): Promise<void> {
   const began = clock.monotonic()
   const secondsSince = () => (clock.monotonic() - began) / 1000
   const { file, mode, tenant } = options
+  const { sendFile } = await import('./send-file.ts')
   const { jobs, reasons } =
     file === undefined
       ? await sendInvented(target, options)
@@ -88,7 +88,7 @@ async function send(options: SendOptions): Promise<void> {
   if (jobs.length === 0 && problems.length === 0)
     terminal.note('Nothing was sent: everybody had the mail of this event already.')
 
-  const progress = createProgress(terminal)
+  const progress = await createProgress(terminal)
   const accounts: Account[] = []
   try {
     for (const [index, ref] of jobs.entries()) {

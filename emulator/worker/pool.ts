@@ -1,5 +1,5 @@
-import { decodeJobText } from '../../contracts/dialects/index.ts'
-import type { Envelope, Issue, Job } from '../../contracts/job.ts'
+import { decodeJobText, envelopeOf } from '../../contracts/dialects/index.ts'
+import type { Issue, Job } from '../../contracts/job.ts'
 import { sleep, type Clock, type Timer } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
 import type { Store } from '../kernel/store.ts'
@@ -34,7 +34,7 @@ export function createPool(deps: PoolDeps) {
   let consumers: Promise<void>[] = []
 
   const read = async (message: QueueMessage): Promise<Job | undefined> => {
-    const decoded = decodeJobText(message.body, envelopeOf(message))
+    const decoded = decodeJobText(message.body, envelopeOf(message.attributes))
     if (!decoded.ok) {
       await queue.deadLetter(message, decoded.issues.map(sentence).join('; '))
       return undefined
@@ -122,15 +122,7 @@ export function createPool(deps: PoolDeps) {
 
 export type Pool = ReturnType<typeof createPool>
 
-function envelopeOf({ attributes }: QueueMessage): Envelope {
-  const tenant = Number(attributes['CompanyId']?.value)
-  return {
-    ...(Number.isSafeInteger(tenant) ? { tenant } : {}),
-    ...(attributes['JobType'] === undefined ? {} : { jobType: attributes['JobType'].value }),
-  }
-}
-
-export function sentence({ path, reason, fix }: Issue): string {
+function sentence({ path, reason, fix }: Issue): string {
   const text = path === '' ? reason : `${path}: ${reason}`
   return fix === undefined ? text : `${text} (${fix})`
 }

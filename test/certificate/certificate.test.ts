@@ -11,7 +11,7 @@ import {
   sample,
   string,
 } from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { createCertificateRenderer, startRenderThread } from '../../emulator/worker/certificate/render-pool.ts'
 import type {
   CertificateBatch,
@@ -32,6 +32,8 @@ const ada: CertificateInput = {
 }
 
 const inline = createCertificateRenderer({ threads: 0 })
+const pool = createCertificateRenderer({ threads: 2 })
+afterAll(() => pool.close())
 
 async function render(input: Partial<CertificateInput> = {}, of: CertificateBatch = batch) {
   const [rendered] = await inline.render(of, [{ ...ada, ...input }])
@@ -236,7 +238,6 @@ describe('any text', () => {
 
 describe('the bytes', () => {
   it('are the same for the same batch and recipient, on any thread, in any company', async () => {
-    await using pool = createPool(2)
     const names = ['Ada Lovelace', 'Дмитрий', 'محمد', '王 x']
     const inputs = Array.from({ length: 40 }, (_, index) => ({
       ...ada,
@@ -244,12 +245,18 @@ describe('the bytes', () => {
       name: names[index % 4] ?? '',
     }))
     const once = await inline.render(batch, inputs)
-    const again = await pool.renderer.render(batch, inputs.toReversed())
+    const again = await pool.render(batch, inputs.toReversed())
     expect(again.toReversed().map((one) => pdfOf(one).toString('latin1'))).toEqual(
       once.map((one) => pdfOf(one).toString('latin1')),
     )
     const alone = await createCertificateRenderer({ threads: 0 }).render(batch, inputs.slice(39))
     expect(pdfOf(alone[0]).equals(pdfOf(once[39]))).toBe(true)
+  })
+
+  it('are the same however the letters were composed', async () => {
+    const name = 'Nguyễn Thị Ánh'
+    const [composed, decomposed] = [await render({ name }), await render({ name: name.normalize('NFD') })]
+    expect(pdfOf(decomposed).equals(pdfOf(composed))).toBe(true)
   })
 
   it('are few', async () => {
@@ -260,24 +267,15 @@ describe('the bytes', () => {
   })
 })
 
-function createPool(threads: number) {
-  const renderer = createCertificateRenderer({ threads })
-  return { renderer, [Symbol.asyncDispose]: () => renderer.close() }
-}
-
 describe('threads', () => {
   const many = Array.from({ length: 100 }, (_, index) => ({ ...ada, recipient: `${index}` }))
 
   it('give the results in the order of the recipients', async () => {
-    await using pool = createPool(2)
-    const rendered = await Promise.all([
-      pool.renderer.render(batch, many),
-      pool.renderer.render(batch, many.slice(7, 9)),
-    ])
+    const rendered = await Promise.all([pool.render(batch, many), pool.render(batch, many.slice(7, 9))])
     expect(rendered[0].map(({ recipient }) => recipient)).toEqual(many.map(({ recipient }) => recipient))
     expect(rendered[1].map(({ recipient }) => recipient)).toEqual(['7', '8'])
     expect(rendered.flat().every((one) => 'pdf' in one)).toBe(true)
-    expect(await pool.renderer.render(batch, [])).toEqual([])
+    expect(await pool.render(batch, [])).toEqual([])
   })
 
   it('that die are replaced; what they were rendering is an error, the rest is not', async () => {

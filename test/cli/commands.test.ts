@@ -3,9 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createEmulator, type Emulator } from '../../emulator/emulator.ts'
 import { emptyFolder, ndjson, offload, type Ran } from './offload.ts'
+
+// Each test starts processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** As the specification writes it, to nobody real. */
 const specJob = (jobId: string, more: Record<string, unknown> = {}) => ({

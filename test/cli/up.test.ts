@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { linesOf, ndjson, offload, start, text } from './offload.ts'
+
+// Each test starts processes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 const free = ['--port', '0', '--smtp-port', '0', '--inbox-port', '0', '--ephemeral']
 

@@ -149,7 +149,7 @@ describe('advice on the size of a message', () => {
     const advice = accepted(decodeJobText(text)).advice.find((given) => given.code === 'message-over-1-mib')
     const named = /: (\d+) recipients of this job fit into 262144 bytes, (\d+) into 1048576/.exec(advice?.fix ?? '')
     const largest = (maxRecipients: number) => {
-      const parts = splitJob(body, 'plugin', { maxBytes: 10_000_000, maxRecipients })
+      const parts = splitJob(body, { maxBytes: 10_000_000, maxRecipients })
       return Math.max(...parts.map((part) => Buffer.byteLength(part)))
     }
     for (const [count, limit] of [

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import fc from 'fast-check'
 import { expect, it, onTestFinished } from 'vitest'
+import { canMoveJob } from '../../contracts/status.ts'
 import { running, specJob, type Running } from './running.ts'
 
 const run = promisify(execFile)
@@ -134,4 +135,7 @@ it('any order and any repetition of messages mails each recipient once', async (
     ),
     { numRuns: 40, endOnFailure: true },
   )
+  for (const { event } of emulator.journal.read()) {
+    if (event.type === 'job.status') expect(canMoveJob(event.from, event.to), `${event.from} → ${event.to}`).toBe(true)
+  }
 })

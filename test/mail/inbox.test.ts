@@ -172,7 +172,7 @@ describe('the embedded inbox', () => {
         expect(await running.inbox.message(id)).toBeDefined()
         expect((await fetch(`${running.url}/mail/${id}`)).status).toBe(200)
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     )
   })
 

@@ -101,6 +101,12 @@ test('a body cannot close its own part', async () => {
   expect(parsed.html).toBe('<p>html</p>\n')
 })
 
+test('a line of 998 stays as it is, a longer one is broken', async () => {
+  const encodings = [998, 999].map((length) => composeMime(message({ text: 'x'.repeat(length) })).toString())
+  expect(encodings.map((source) => source.includes('quoted-printable'))).toEqual([false, true])
+  expect((await PostalMime.parse(encodings[1] ?? '')).text).toBe(`${'x'.repeat(999)}\n`)
+})
+
 test('plain ASCII stays readable in the source', () => {
   expect(composeMime(message()).toString()).toContain('Content-Transfer-Encoding: 7bit\r\n\r\n<p>html</p>\r\n')
   expect(quotedPrintable('a=b é \r\nnext ')).toBe('a=3Db =C3=A9=20\r\nnext=20')

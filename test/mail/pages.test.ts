@@ -46,9 +46,7 @@ test('the list is paged, searched, and escapes what mails say', async () => {
 test('a mail is shown in a frame that runs and loads nothing of its own', async () => {
   const id = await receive(1, `${attack}<img src="http://tracker.example/x.png"><p>Hello</p>`)
   const shown = await page(`/mail/${id}`)
-  expect(shown.html).toContain(
-    `<iframe title="The mail as it looks" sandbox="allow-popups allow-popups-to-escape-sandbox"`,
-  )
+  expect(shown.html).toMatch(/<iframe[^>]* sandbox="allow-popups allow-popups-to-escape-sandbox"/)
   expect(shown.html).not.toContain('<script')
   expect((await running.inbox.message(id))?.read).toBe(true)
   const view = await page(`/view/${id}.html?embed=1`)

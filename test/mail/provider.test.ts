@@ -274,8 +274,10 @@ test('a Mailpit that hangs is unknown after its time', async () => {
   const server = createServer(() => undefined)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onTestFinished(() => void server.closeAllConnections())
-  onTestFinished(() => void server.close())
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
   const { port } = server.address() as AddressInfo
   const options = { url: `http://127.0.0.1:${port}`, timeoutMs: 50 }
   expect(await createMailpitLookup(options)('x@y')).toBe('unknown')

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { decodeJobText, splitJob } from '../../../contracts/dialects/index.ts'
+import { decodeJobText, RecipientTooLargeError, splitJob } from '../../../contracts/dialects/index.ts'
 import type { Envelope, Issue, Job, JsonObject } from '../../../contracts/job.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
@@ -82,12 +82,13 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
       clock.now(),
     )
 
+  const invalid = (issues: readonly Issue[]) =>
+    new EmulatorError<IngestErrorCode>('job-invalid', 'The job message does not hold the contract.', { issues })
+
   const read = ({ body, envelope }: Submission): Job => {
     const decoded = decodeJobText(body, envelope)
     if (decoded.ok) return decoded.job
-    throw new EmulatorError<IngestErrorCode>('job-invalid', 'The job message does not hold the contract.', {
-      issues: decoded.issues satisfies readonly Issue[],
-    })
+    throw invalid(decoded.issues)
   }
 
   const attributesOf = (job: Job) => ({
@@ -95,15 +96,17 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
     JobType: { dataType: 'String', value: job.typeName },
   })
 
-  /** Queues the body as it came, or, over a message's limit, in parts of the same dialect. */
-  const enqueueAll = (body: Uint8Array, job: Job): string[] => {
+  /** The body as it came, or, over a message's limit, in parts of the same dialect. */
+  const messagesOf = (body: Uint8Array): string[] => {
+    const maxBytes = maximumMessageSize - attributeBytes
     const text = new TextDecoder('utf-8', { fatal: true }).decode(body)
-    const messages = splitJob(JSON.parse(text) as JsonObject, job.dialect, {
-      maxBytes: maximumMessageSize - attributeBytes,
-      maxRecipients: Infinity,
-    })
-    const attributes = attributesOf(job)
-    return messages.map((message) => enqueue({ body: message, attributes }).messageId)
+    if (body.byteLength <= maxBytes) return [text]
+    try {
+      return splitJob(JSON.parse(text) as JsonObject, { maxBytes, maxRecipients: Infinity })
+    } catch (error) {
+      if (error instanceof RecipientTooLargeError) throw invalid([error.issue])
+      throw error
+    }
   }
 
   async function submit(submission: Submission): Promise<Answer> {
@@ -124,7 +127,8 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
       }
       let batches = 1
       const { added } = admit(job, () => {
-        const ids = enqueueAll(submission.body, job)
+        const attributes = attributesOf(job)
+        const ids = messagesOf(submission.body).map((body) => enqueue({ body, attributes }).messageId)
         batches = ids.length
         return ids
       })

@@ -9,12 +9,12 @@ export interface Credentials {
 type Parameters = readonly (readonly [name: string, value: string])[]
 
 const algorithm = 'AWS4-HMAC-SHA256'
-export const longestTtlSeconds = 604_800
+const longestTtlSeconds = 604_800
 // A signer's clock may be ahead by as much as AWS allows.
 const skewMs = 15 * 60_000
 
 /** Percent-encodes everything but RFC 3986's unreserved characters, as SigV4 wants it. */
-export function encodeComponent(text: string): string {
+function encodeComponent(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -53,7 +53,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
 
 /** `20260314T150926Z`. */
-export function amzDate(at: number): string {
+function amzDate(at: number): string {
   return new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '')
 }
 

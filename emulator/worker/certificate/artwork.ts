@@ -9,14 +9,14 @@ export function rectangle(x: number, y: number, width: number, height: number): 
   return `${join(x, y, width, height)} re`
 }
 
-export function line(x1: number, y1: number, x2: number, y2: number): string {
+function line(x1: number, y1: number, x2: number, y2: number): string {
   return `${join(x1, y1)} m ${join(x2, y2)} l S`
 }
 
 // The control points of a quarter of a circle.
 const quarter = 0.5523
 
-export function circle(x: number, y: number, r: number): string {
+function circle(x: number, y: number, r: number): string {
   const k = r * quarter
   return [
     `${join(x + r, y)} m`,

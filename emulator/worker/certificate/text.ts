@@ -14,7 +14,7 @@ export function plain(text: string): string {
 const ignorable = /\p{Default_Ignorable_Code_Point}/u
 
 /** Invisible by definition (joiners, direction marks, variation selectors): leaving it out takes nothing away. */
-export function isIgnorable(character: string): boolean {
+function isIgnorable(character: string): boolean {
   return ignorable.test(character)
 }
 

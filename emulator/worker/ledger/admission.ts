@@ -1,5 +1,6 @@
 import type { Via } from '../../../contracts/events.ts'
 import type { Job, Recipient } from '../../../contracts/job.ts'
+import type { JobStatus } from '../../../contracts/status.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Journal } from '../../kernel/journal.ts'
@@ -114,15 +115,30 @@ export function createAdmission({ store, clock, journal, verifyBase }: Admission
       const reopened = added > 0 && row.ended_at !== null
       store.run(
         `UPDATE jobs SET recipients = recipients + ?, duplicates = duplicates + ?,
-           status = iif(?, 'queued', status), ended_at = iif(?, NULL, ended_at) WHERE id = ?`,
+           status = iif(?, 'processing', status), ended_at = iif(?, NULL, ended_at) WHERE id = ?`,
         added,
         known + job.duplicates,
         reopened ? 1 : 0,
         reopened ? 1 : 0,
         row.id,
       )
-      if (before === undefined && row.parent !== null) {
-        store.run("UPDATE jobs SET status = 'manual_retry' WHERE tenant = ? AND job = ?", row.tenant, row.parent)
+      const moved = (of: JobRow, to: JobStatus) => {
+        const failed = of.failed + of.permanently_failed
+        journal.record({
+          type: 'job.status',
+          tenant: of.tenant,
+          job: of.job,
+          from: of.status,
+          to,
+          sent: of.sent,
+          failed,
+        })
+      }
+      if (reopened) moved(row, 'processing')
+      const parent = before === undefined && row.parent !== null ? jobRow(row.tenant, row.parent) : undefined
+      if (parent !== undefined && parent.ended_at !== null) {
+        store.run("UPDATE jobs SET status = 'manual_retry' WHERE id = ?", parent.id)
+        moved(parent, 'manual_retry')
       }
       if (added > 0) {
         journal.record({
