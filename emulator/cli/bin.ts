@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Only what the oldest Node can parse, and no static import: this file must live to say that Node is too old.
-var found = process.versions.node.split('.').map(Number)
+const found = process.versions.node.split('.').map(Number)
 if (found[0]! < 22 || (found[0] === 22 && found[1]! < 13)) {
   process.stderr.write(
     'offload needs Node 22.13 or newer, and this is Node ' +
@@ -9,7 +9,7 @@ if (found[0]! < 22 || (found[0] === 22 && found[1]! < 13)) {
   )
   process.exitCode = 2
 } else {
-  void import('./main.ts').then(function (main) {
+  void import('./main.ts').then((main) => {
     return main.run(process.argv.slice(2))
   })
 }

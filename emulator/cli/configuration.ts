@@ -71,7 +71,7 @@ export async function readConfiguration(sources: Sources = {}): Promise<Configur
   const parsed = configSchema.safeParse(input)
   const wrong = [...empty, ...(parsed.success ? [] : linesOf(parsed.error, origin))]
   if (!parsed.success || wrong.length > 0) throw refusal(wrong, file)
-  return { input: input as ConfigInput, config: parsed.data, file, warnings: fromEnvironment.warnings }
+  return { input, config: parsed.data, file, warnings: fromEnvironment.warnings }
 }
 
 function fileOf(asked: string | undefined, directory: string): string | undefined {

@@ -22,7 +22,7 @@ const styles = { plain: 'reset', dim: 'dim', good: 'green', warn: 'yellow', bad:
 interface Pass {
   readonly lines: Said[]
   /** What the pass led to, to be told after it. */
-  readonly then: Said[]
+  readonly after: Said[]
   recipients: number
   certificates: number
 }
@@ -38,7 +38,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
 
   const passOf = (tenant: number, job: string): Pass => {
     const name = `${tenant} ${job}`
-    const pass = passes.get(name) ?? { lines: [], then: [], recipients: 0, certificates: 0 }
+    const pass = passes.get(name) ?? { lines: [], after: [], recipients: 0, certificates: 0 }
     passes.set(name, pass)
     return pass
   }
@@ -76,7 +76,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
       case 'job.status': {
         const pass = passes.get(`${event.tenant} ${event.job}`)
         if (pass === undefined) return statusLine(event)
-        pass.then.push(...statusLine(event))
+        pass.after.push(...statusLine(event))
         return []
       }
       case 'job.finding': {
@@ -183,7 +183,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
   const endPass = (event: Extract<JournalEvent, { type: 'pass.ended' }>): Said[] => {
     const pass = passOf(event.tenant, event.job)
     passes.delete(`${event.tenant} ${event.job}`)
-    if (pass.recipients <= listedRecipients) return [...pass.lines, ...pass.then]
+    if (pass.recipients <= listedRecipients) return [...pass.lines, ...pass.after]
     const parts = [
       `${event.sent} sent`,
       ...(event.failed > 0 ? [`${event.failed} failed`] : []),
@@ -197,7 +197,7 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         tone === 'bad' && event.sent > 0 ? 'warn' : tone,
         `${jobOf(event)}: ${parts.join(', ')} (${event.milliseconds} ms)`,
       ),
-      ...pass.then,
+      ...pass.after,
     ]
   }
 

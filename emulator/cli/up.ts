@@ -95,9 +95,10 @@ async function up({ json, config: file, showSettings, ...flags }: UpOptions): Pr
   process.exit(name === 'SIGINT' ? 130 : 0)
 }
 
-/** The builtin worker's callbacks have lines of their own; the page and the commands would only make noise. */
-function isShown({ service }: RequestLine, worker: string): boolean {
+/** What has a line of its own (a refused job, a callback of the builtin worker) or would only make noise is left out. */
+function isShown({ service, status }: RequestLine, worker: string): boolean {
   if (service === 'control' || service === 'page') return false
+  if (service === 'ingest' && status >= 400 && status !== 405) return false
   return service !== 'moodle' || worker === 'none'
 }
 

@@ -55,13 +55,13 @@ export function jobsTable(jobs: readonly JobView[]): Html {
   </div>`
 }
 
-function callbacksTable(callbacks: readonly CallbackView[]): Html {
+function callbacksTable(callbacks: readonly CallbackView[], { ofOneJob = false } = {}): Html {
   if (callbacks.length === 0) return html`<p class="dim">None yet.</p>`
   return html`<div class="card">
     <table>
       <tr>
         <th>Callback</th>
-        <th>Job</th>
+        ${!ofOneJob && html`<th>Job</th>`}
         <th>State</th>
         <th class="right">Updates</th>
         <th class="right">Attempts</th>
@@ -73,11 +73,11 @@ function callbacksTable(callbacks: readonly CallbackView[]): Html {
         (callback) =>
           html`<tr>
             <td><a href="/_offload/page/callbacks/${callback.id}">${callback.id.slice(0, 8)}</a></td>
-            <td>${callback.job.slice(0, 13)}</td>
+            ${!ofOneJob && html`<td>${callback.job.slice(0, 13)}</td>`}
             <td>${status(callback.state)}</td>
             <td class="number">${callback.updates}</td>
             <td class="number">${callback.attempts}</td>
-            <td><code>${callback.url ?? 'no address'}</code></td>
+            <td class="address"><code>${callback.url ?? 'no address'}</code></td>
             <td class="words">${callback.state === 'parked' ? callback.reason : callback.words}</td>
             <td>
               <form method="post" action="/_offload/page/callbacks/${callback.id}/replay"><button>Replay</button></form>
@@ -150,7 +150,7 @@ export function jobPage({ job, recipients, callbacks, inbox }: JobPage): Html {
         </div>`
     }
     <h2>Callbacks</h2>
-    ${callbacksTable(callbacks)}
+    ${callbacksTable(callbacks, { ofOneJob: true })}
     <h2>Recipients</h2>
     <div class="card">
       <table>

@@ -25,7 +25,7 @@ pre { background: var(--back); border: 1px solid var(--line); border-radius: 6px
 code { font: 13px ui-monospace, monospace } details summary { cursor: pointer; font-weight: 600; padding: 4px 0 }
 button { font: inherit; padding: 4px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--card);
   color: var(--ink); cursor: pointer } form { display: inline }
-.words { max-width: 520px }
+.words { max-width: 520px } .address { max-width: 300px; overflow-wrap: anywhere }
 `
 
 export interface PageFrame {

@@ -3,15 +3,15 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
 import { sqsFace, type SqsRefusal } from '../../emulator/http/sqs/face.ts'
-import { systemClock, virtualClock, type Clock, type VirtualClock } from '../../emulator/kernel/clock.ts'
+import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
 import { boot } from '../../emulator/kernel/installation.ts'
 import { createJournal, type Journal } from '../../emulator/kernel/journal.ts'
 import { openStore, type Store } from '../../emulator/kernel/store.ts'
 
-export interface SqsServer<C extends Clock = VirtualClock> {
+export interface SqsServer {
   readonly url: string
   readonly client: SQSClient
-  readonly clock: C
+  readonly clock: VirtualClock
   readonly store: Store
   readonly queues: Queues
   readonly journal: Journal
@@ -25,19 +25,17 @@ export interface SqsServer<C extends Clock = VirtualClock> {
   close(): Promise<void>
 }
 
-interface Options<C extends Clock> {
+interface Options {
   readonly directory?: string
-  readonly clock?: C
+  readonly clock?: VirtualClock
   readonly maximumMessageSize?: number
 }
 
-export async function sqsServer(options?: Options<VirtualClock>): Promise<SqsServer>
-export async function sqsServer<C extends Clock>(options: Options<C> & { readonly clock: C }): Promise<SqsServer<C>>
 export async function sqsServer({
   directory,
   clock = virtualClock(),
   maximumMessageSize = 1_048_576,
-}: Options<Clock> = {}): Promise<SqsServer<Clock>> {
+}: Options = {}): Promise<SqsServer> {
   const store = openStore(directory === undefined ? {} : { directory })
   const { ids } = boot({ store, seed: 'sqs' })
   const journal = createJournal({ store, clock })
@@ -101,8 +99,6 @@ export async function sqsServer({
     },
   }
 }
-
-export const systemSqsServer = () => sqsServer({ clock: systemClock() })
 
 /** The Query protocol, as an old SDK speaks it. */
 export async function query(url: string, parameters: Record<string, string>) {

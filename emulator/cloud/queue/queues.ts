@@ -12,9 +12,6 @@ import { createReceivers } from './receivers.ts'
 import { createRegistry } from './registry.ts'
 import type { NewMessage } from './sending.ts'
 
-export { queueArn } from './registry.ts'
-export type { PeekedMessage } from './messages.ts'
-
 export interface QueueOverview extends Counts {
   readonly name: string
   /** The age in milliseconds of the message that has waited longest to be received. */

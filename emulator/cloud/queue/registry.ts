@@ -61,8 +61,7 @@ export interface RegistryOptions {
   readonly maximumMessageSize: number
 }
 
-export const queueArn = (region: string, account: string, name: string): string =>
-  `arn:aws:sqs:${region}:${account}:${name}`
+const queueArn = (region: string, account: string, name: string): string => `arn:aws:sqs:${region}:${account}:${name}`
 
 export function createRegistry({ store, clock, account, region, maximumMessageSize }: RegistryOptions): Registry {
   store.define(`
