@@ -141,7 +141,6 @@ async function start(
       maxReceiveCount: 10,
     }),
   })
-  stops.push(() => queues.close())
   const objects = createObjects({ store, clock, region, credentials, bucket, baseUrl: publicUrl })
 
   const callbacks = createCallbacks({
@@ -355,7 +354,15 @@ async function start(
     },
     onError,
     faces: {
-      sqs: sqsFace({ queues, clock, ids }),
+      sqs: sqsFace({
+        queues,
+        clock,
+        ids,
+        onRefusal: ({ action, error }) => {
+          const reason = `${action ?? 'SQS'}: ${error.message}`
+          store.write(() => journal.record({ type: 'job.refused', via: 'sqs', status: 400, reason })).catch(onError)
+        },
+      }),
       s3: s3Face({ objects, ids, aliases }),
       ingest: ingestFace({ ingest, token: config.ingest_token, health: () => ({ version, worker: config.worker }) }),
       moodle: moodleFace({ moodle }),
@@ -365,6 +372,8 @@ async function start(
     },
   })
   stops.push(() => app.close())
+  // Long polls end before the port does.
+  stops.push(() => queues.close())
   at.url = await listen(app, config.host, config.port, 'port')
   if (config.mailpit === undefined) {
     const inboxApp = Fastify({ forceCloseConnections: true })

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
+import { systemClock } from '../emulator/kernel/clock.ts'
+
+const clock = systemClock()
 
 const help = `npm run bench -- [options]
 
@@ -83,7 +86,7 @@ await once(receiver, 'listening')
 const address = receiver.address() as { port: number }
 
 const directory = mkdtempSync(join(tmpdir(), 'offload-bench-'))
-const startedAt = performance.now()
+const startedAt = clock.monotonic()
 const child = spawn(
   process.execPath,
   [
@@ -111,10 +114,10 @@ try {
   })
   child.once('exit', (code) => ready.reject(new Error(`the emulator ended with ${code}`)))
   const { url, pid } = await ready.promise
-  const startUp = performance.now() - startedAt
+  const startUp = clock.monotonic() - startedAt
   const cpuBefore = cpuSeconds(pid)
 
-  const began = performance.now()
+  const began = clock.monotonic()
   for (const body of bodies) {
     const answer = await fetch(`${url}/jobs`, {
       method: 'POST',
@@ -124,12 +127,13 @@ try {
     if (answer.status !== 202) throw new Error(`POST /jobs answered ${answer.status}: ${await answer.text()}`)
     await answer.arrayBuffer()
   }
-  const accepted = performance.now() - began
-  const deadline = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error(`only ${updates} of ${recipients} updates after 30 minutes`)), 1_800_000).unref()
-  })
-  await Promise.race([told.promise, deadline])
-  const seconds = (performance.now() - began) / 1000
+  const accepted = clock.monotonic() - began
+  const giveUp = clock.at(clock.deadline(1_800_000), () =>
+    told.reject(new Error(`only ${updates} of ${recipients} updates after 30 minutes`)),
+  )
+  await told.promise
+  giveUp.cancel()
+  const seconds = (clock.monotonic() - began) / 1000
 
   const stats = (await (await fetch(`${url}/_offload/stats`)).json()) as {
     sent: number

@@ -88,5 +88,3 @@ export const retried = z.looseObject({ job_id: z.union([z.string(), z.number()])
 export const logEntries = z.looseObject({
   entries: z.array(z.looseObject({ id: z.number(), at: z.number(), event: z.looseObject({ type: z.string() }) })),
 })
-
-export const anything = z.unknown()

@@ -15,7 +15,7 @@ export interface Target {
   events(options: { after?: number; signal?: AbortSignal }): AsyncGenerator<JournalEntry>
 }
 
-export const defaultUrl = 'http://127.0.0.1:4566'
+const defaultUrl = 'http://127.0.0.1:4566'
 
 const problem = z.looseObject({
   title: z.string().optional(),

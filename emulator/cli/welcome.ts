@@ -66,7 +66,7 @@ export function welcome({
       '',
       terminal.style(
         'dim',
-        `SQS mode, other dialects, php-fpm, moodle-docker: ${call('up --show-settings')}, or ${url}/_offload/page/settings`,
+        `SQS mode, other dialects, php-fpm, moodle-docker, a worker's exports: ${call('up --show-settings')}, or ${url}/_offload/page/settings`,
       ),
     )
   }

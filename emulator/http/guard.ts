@@ -60,7 +60,7 @@ export function guard({ hosts, token }: GuardDeps) {
 }
 
 /** The name or address in a Host header, without port and brackets, in lower case. */
-export function hostName(header: string): string {
+function hostName(header: string): string {
   return header
     .replace(/:\d+$/, '')
     .replace(/^\[|\]$/g, '')

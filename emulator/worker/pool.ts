@@ -120,8 +120,6 @@ export function createPool(deps: PoolDeps) {
   }
 }
 
-export type Pool = ReturnType<typeof createPool>
-
 function sentence({ path, reason, fix }: Issue): string {
   const text = path === '' ? reason : `${path}: ${reason}`
   return fix === undefined ? text : `${text} (${fix})`

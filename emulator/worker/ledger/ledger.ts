@@ -18,7 +18,7 @@ export function createLedger(deps: AdmissionDeps & PassDeps) {
 
 function reset(store: Store, tenant?: number): void {
   store.tx(() => {
-    const jobs = tenant === undefined ? 'SELECT id FROM jobs' : `SELECT id FROM jobs WHERE tenant = ${Number(tenant)}`
+    const jobs = tenant === undefined ? 'SELECT id FROM jobs' : `SELECT id FROM jobs WHERE tenant = ${tenant}`
     for (const table of ['recipients', 'feedback', 'findings', 'job_messages']) {
       store.run(`DELETE FROM ${table} WHERE job_id IN (${jobs})`)
     }

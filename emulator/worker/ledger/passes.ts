@@ -69,9 +69,9 @@ export interface PassDeps {
 /** These dialects get one cumulative callback a job; `spec` gets the updates of each pass. */
 const cumulative: Record<Dialect, boolean> = { spec: false, detailed: true, flow: true, plugin: true }
 
-export const refOf = (row: JobRow): JobRef => ({ tenant: row.tenant, job: row.job })
+const refOf = (row: JobRow): JobRef => ({ tenant: row.tenant, job: row.job })
 
-export function updateOf(row: RecipientRow): RecipientUpdate {
+function updateOf(row: RecipientRow): RecipientUpdate {
   const recipient = JSON.parse(row.content) as Recipient
   return {
     key: row.key,
@@ -419,5 +419,3 @@ export function createPasses(deps: PassDeps) {
     },
   }
 }
-
-export type Passes = ReturnType<typeof createPasses>
