@@ -141,7 +141,15 @@ async function start(
       maxReceiveCount: 10,
     }),
   })
-  const objects = createObjects({ store, clock, region, credentials, bucket, baseUrl: publicUrl })
+  const objects = createObjects({
+    store,
+    clock,
+    region,
+    credentials,
+    bucket,
+    baseUrl: publicUrl,
+    verifySignatures: config.verify_signatures,
+  })
 
   const callbacks = createCallbacks({
     store,
@@ -345,6 +353,7 @@ async function start(
     hosts: [...config.host, ...(config.public_url === undefined ? [] : [new URL(config.public_url).hostname])],
     token: config.ingest_token,
   }
+  // Names under which one port is reached: a link signed for one of them opens under the others.
   const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
   const app = createApp({
     clock,
@@ -375,6 +384,8 @@ async function start(
   // Long polls end before the port does.
   stops.push(() => queues.close())
   at.url = await listen(app, config.host, config.port, 'port')
+  const { host, port } = new URL(at.url)
+  aliases.push(host, `localhost:${port}`, `host.docker.internal:${port}`)
   if (config.mailpit === undefined) {
     const inboxApp = Fastify({ forceCloseConnections: true })
     await inboxApp.register(mailpitFace({ inbox, clock }))

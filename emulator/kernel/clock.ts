@@ -41,7 +41,7 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   return sleepUntil(clock, clock.deadline(delayMs), signal)
 }
 
-export function sleepUntil(clock: Clock, at: number, signal?: AbortSignal): Promise<void> {
+function sleepUntil(clock: Clock, at: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     const done = () => {

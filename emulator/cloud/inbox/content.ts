@@ -46,7 +46,7 @@ const decodeEntities = (text: string) =>
   )
 
 /** What remains of html without its markup, in one line. One pass, whatever the html is. */
-export function plainText(html: string): string {
+function plainText(html: string): string {
   let text = ''
   let skipping = ''
   for (const token of html.split(/(<[^<>]*>)/)) {

@@ -57,18 +57,12 @@ function encodedWords(value: string): string {
 }
 
 /** An unstructured value as it goes into a field: as it is where that is legal and short, else encoded. */
-export function headerValue(value: string): string {
+function headerValue(value: string): string {
   const line = singleLine(value)
   return /^[\x20-\x7e]{0,900}$/.test(line) && !line.includes('=?') ? line : encodedWords(line)
 }
 
-export function mailboxValue({
-  name,
-  address,
-}: {
-  readonly name?: string | undefined
-  readonly address: string
-}): string {
+function mailboxValue({ name, address }: { readonly name?: string | undefined; readonly address: string }): string {
   const display = singleLine(name ?? '')
   if (display === '') return address
   if (/^[\w ]{1,200}$/.test(display)) return `${display} <${address}>`
@@ -143,8 +137,9 @@ function attachmentPart({ filename, contentType, content }: NonNullable<MimeMess
   const type = /^[\w.+-]+\/[\w.+-]+$/.test(contentType) ? contentType : 'application/octet-stream'
   const base64 = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64')
   const disposition = `Content-Disposition: attachment;\r\n ${filenameParameter(filename)}`
-  const lines = (base64.match(/.{1,76}/g) ?? []).join('\r\n')
-  return `Content-Type: ${type}\r\n${disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n${lines}\r\n`
+  let lines = ''
+  for (let at = 0; at < base64.length; at += 76) lines += `${base64.slice(at, at + 76)}\r\n`
+  return `Content-Type: ${type}\r\n${disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n${lines}`
 }
 
 function multipart(subtype: string, boundary: string, parts: readonly string[]): string {

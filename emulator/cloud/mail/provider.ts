@@ -21,7 +21,7 @@ const wellFormed = /^([\x21-\x7e]+)@([^\s@<>()[\]\\,;:"\u0000-\u0020\u007f]+)$/
 const unsafeInLocalPart = /[<>()[\]\\,;:"@]/
 
 /** The address as it goes on the wire, or why SES would not take it (its own words). */
-export function deliverableAddress(address: string): { readonly address: string } | { readonly error: string } {
+function deliverableAddress(address: string): { readonly address: string } | { readonly error: string } {
   const at = address.lastIndexOf('@')
   if (at < 0) return { error: `Missing final '@domain': ${JSON.stringify(address)}` }
   if (at === 0) return { error: `Missing local name: ${JSON.stringify(address)}` }

@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import { messageOf } from '../../kernel/errors.ts'
 import type { SmtpAddress } from './smtp-host.ts'
 
 export interface Envelope {
@@ -209,17 +208,5 @@ export function createSmtpTransport({
         else line.connection.close()
       }
     },
-  }
-}
-
-/** For runs without sockets: hands messages to an inbox in the same process. */
-export function createDirectTransport(receive: (envelope: Envelope, raw: Buffer) => Promise<string>): MailTransport {
-  return {
-    deliver: (envelope, raw) =>
-      receive(envelope, raw).then(
-        (id) => ({ outcome: 'accepted', response: `250 2.0.0 Ok: queued as ${id}` }),
-        (error: unknown) => ({ outcome: 'deferred', error: messageOf(error), ambiguous: false }),
-      ),
-    close() {},
   }
 }

@@ -8,7 +8,7 @@ import type { Inbox, InboxEntry, InboxMessage, InboxPage } from '../../cloud/inb
 const time = (at: number) => new Date(at).toISOString()
 const addressOf = ({ name, address }: Address) => ({ Name: name, Address: address })
 
-export function listItem(entry: InboxEntry) {
+function listItem(entry: InboxEntry) {
   return {
     ID: entry.id,
     MessageID: entry.messageId,
