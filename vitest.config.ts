@@ -8,6 +8,8 @@ export default defineConfig({
   test: {
     globals: false,
     pool: 'forks',
+    // No module holds state, so files may share a process: half the time.
+    isolate: false,
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -84,6 +84,9 @@ export interface Job {
   readonly advice: readonly Advice[]
 }
 
+/** A job's own content: all of it but its recipients and what was derived from reading it. */
+export type JobFields = Omit<Job, 'recipients' | 'contentHash' | 'advice' | 'duplicates'>
+
 /** One reason why a message is refused. */
 export interface Issue {
   /** JSON path, such as `recipients[3].email`; empty for the whole message. */

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
-import { encodeJob } from '../contracts/dialects/index.ts'
-import type { Dialect, Recipient } from '../contracts/job.ts'
+import type { JobFields } from '../contracts/job.ts'
 import { createIngest } from './cloud/ingest/ingest.ts'
+import { createRetry } from './cloud/ingest/retry.ts'
 import { createInbox } from './cloud/inbox/inbox.ts'
 import { checkMailpit, createMailpitLookup } from './cloud/mail/mailpit.ts'
+import { jobTag } from './cloud/mail/job-tag.ts'
 import { createMailProvider } from './cloud/mail/provider.ts'
 import { innerSmtpAddress, parseSmtpAddress } from './cloud/mail/smtp-host.ts'
 import { createSmtpTransport } from './cloud/mail/transport.ts'
@@ -15,14 +15,16 @@ import { createQueues } from './cloud/queue/queues.ts'
 import { configSchema, type Config, type ConfigInput } from './config.ts'
 import { createApp, type RequestLine } from './http/app.ts'
 import { controlFace, type SendRequest } from './http/control/face.ts'
+import { guard } from './http/guard.ts'
 import { ingestFace } from './http/ingest/face.ts'
+import { listen, portTaken } from './http/listen.ts'
 import { mailpitFace } from './http/mailpit/face.ts'
 import { moodleFace } from './http/moodle/face.ts'
 import { pageFace, verificationFace } from './http/page/face.ts'
 import { s3Face } from './http/s3/face.ts'
 import { sqsFace } from './http/sqs/face.ts'
 import { systemClock, type Clock } from './kernel/clock.ts'
-import { EmulatorError, messageOf } from './kernel/errors.ts'
+import { EmulatorError } from './kernel/errors.ts'
 import { boot } from './kernel/installation.ts'
 import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
@@ -35,7 +37,7 @@ import { createAttempt } from './worker/attempt.ts'
 import { createCallbacks } from './worker/callbacks/callbacks.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
-import type { JobFields, JobRow } from './worker/ledger/tables.ts'
+import type { JobRow } from './worker/ledger/tables.ts'
 import { createPool } from './worker/pool.ts'
 import { createSettler } from './worker/settler.ts'
 import { createStages } from './worker/stages.ts'
@@ -191,7 +193,7 @@ async function start(
   stops.push(() => inbox.close())
   const smtp = await openMail(config, inbox)
   at.smtp = smtp.shown
-  const transport = createSmtpTransport({ address: smtp.address, connections: 32 })
+  const transport = createSmtpTransport({ address: smtp.address })
   stops.push(() => transport.close())
   const mail = createMailProvider({
     transport,
@@ -250,6 +252,7 @@ async function start(
     },
   })
 
+  const resubmit = createRetry({ store, clock, ids, ingest })
   /** Retries a job's failed recipients: by the stand-in where it submitted the job, else by a new job of our own. */
   const retry = async (job: JobRow, recipient?: string) => {
     const failed = ledger.failed(job.id).filter(({ key }) => recipient === undefined || key === recipient)
@@ -268,26 +271,14 @@ async function start(
       )
       return { job_id: jobIds[0] ?? '', recipients: failed.length }
     }
-    const fields = JSON.parse(job.fields) as JobFields
-    const jobId = newJobId(job.dialect)
-    const body = encodeJob(jobToRetry(fields, failed, jobId, clock), job.dialect)
-    const { accepted, answered } = await ingest.submit({
-      body: Buffer.from(JSON.stringify(body)),
-      envelope: { tenant: job.tenant, jobType: job.type_name },
-    })
-    answered()
-    return { job_id: accepted.job_id, recipients: accepted.recipients }
+    const { job_id, recipients } = await resubmit(JSON.parse(job.fields) as JobFields, failed)
+    return { job_id, recipients }
   }
-  const newJobId = (dialect: Dialect): string | number =>
-    dialect === 'spec' || dialect === 'detailed'
-      ? ids.next('job')
-      : 2_000_000_000 + store.run('INSERT INTO job_numbers DEFAULT VALUES').lastInsertRowid
-  store.define('CREATE TABLE IF NOT EXISTS job_numbers (id INTEGER PRIMARY KEY AUTOINCREMENT)')
 
   const reset = (tenant?: number) => {
     store.tx(() => {
       if (tenant === undefined) inbox.reset()
-      else for (const { job_id } of ledger.jobs({ tenant, limit: 1_000_000 })) inbox.deleteByTag(`job-${job_id}`)
+      else for (const { job_id } of ledger.jobs({ tenant, limit: 1_000_000 })) inbox.deleteByTag(jobTag(String(job_id)))
       queues.reset(tenant)
       ledger.reset(tenant)
       ingest.reset(tenant)
@@ -383,14 +374,16 @@ async function start(
   stops.push(() => app.close())
   // Long polls end before the port does.
   stops.push(() => queues.close())
-  at.url = await listen(app, config.host, config.port, 'port')
+  at.url = await listen(app, { hosts: config.host, port: config.port, flag: 'port' })
   const { host, port } = new URL(at.url)
   aliases.push(host, `localhost:${port}`, `host.docker.internal:${port}`)
   if (config.mailpit === undefined) {
     const inboxApp = Fastify({ forceCloseConnections: true })
+    // Its mails hold passwords, so it is guarded as the page is.
+    inboxApp.addHook('onRequest', guard(guarded))
     await inboxApp.register(mailpitFace({ inbox, clock }))
     stops.push(() => inboxApp.close())
-    at.inbox = await listen(inboxApp, config.host, config.inbox_port, 'inbox-port')
+    at.inbox = await listen(inboxApp, { hosts: config.host, port: config.inbox_port, flag: 'inbox-port' })
   } else {
     at.inbox = config.mailpit.replace(/\/+$/, '')
   }
@@ -456,69 +449,4 @@ async function openMail(config: Config, inbox: ReturnType<typeof createInbox>) {
     throw new EmulatorError('mailpit-unreachable', `Mailpit does not answer at ${config.mailpit}: ${state.error}`)
   }
   return { address: await innerSmtpAddress(parseSmtpAddress(config.smtp)), shown: config.smtp }
-}
-
-/** Opens the same port on each host; the first one's address is the one that is shown. */
-async function listen(app: FastifyInstance, hosts: readonly string[], port: number, role: string): Promise<string> {
-  const [first = '127.0.0.1'] = hosts
-  try {
-    await app.listen({ host: first, port })
-  } catch (error) {
-    throw portTaken(error, port, role)
-  }
-  const address = app.server.address()
-  const actual = typeof address === 'object' && address !== null ? address.port : port
-  const shown = first === '0.0.0.0' || first === '::' ? '127.0.0.1' : first.includes(':') ? `[${first}]` : first
-  return `http://${shown}:${actual}`
-}
-
-function portTaken(error: unknown, port: number, role: string): Error {
-  const { code } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE')
-    return new EmulatorError('port-taken', `Port ${port} is taken (--${role}).`, { port, role })
-  if (code === 'EACCES') {
-    return new EmulatorError('port-taken', `Port ${port} needs rights that this process has not (--${role}).`, {
-      port,
-      role,
-    })
-  }
-  return error instanceof Error ? error : new Error(messageOf(error))
-}
-
-function jobToRetry(fields: JobFields, failed: readonly Recipient[], jobId: string | number, clock: Clock) {
-  const {
-    jobId: parentJobId,
-    callbackUrl,
-    callbackSecret,
-    templateId,
-    courseId,
-    createdBy,
-    certificateTemplate,
-    subject,
-    html,
-  } = fields
-  return {
-    jobId,
-    parentJobId,
-    tenant: fields.tenant,
-    type: fields.type,
-    recipients: failed.map(({ userid, email, firstname, lastname, data }) => ({
-      email,
-      data,
-      ...(userid === undefined ? {} : { userid }),
-      ...(firstname === undefined ? {} : { firstname }),
-      ...(lastname === undefined ? {} : { lastname }),
-    })),
-    templateData: fields.templateData,
-    actionType: fields.action,
-    timestamp: new Date(clock.now()).toISOString(),
-    ...(callbackUrl === undefined ? {} : { callbackUrl }),
-    ...(callbackSecret === undefined ? {} : { callbackSecret }),
-    ...(templateId === undefined ? {} : { templateId }),
-    ...(courseId === undefined ? {} : { courseId }),
-    ...(createdBy === undefined ? {} : { createdBy }),
-    ...(certificateTemplate === undefined ? {} : { certificateTemplate }),
-    ...(subject === undefined ? {} : { subject }),
-    ...(html === undefined ? {} : { html }),
-  }
 }

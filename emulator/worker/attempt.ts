@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { Recipient } from '../../contracts/job.ts'
+import type { Recipient, JobFields } from '../../contracts/job.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { CertificateInput } from './certificate/renderer.ts'
 import { certificateKey } from './certificate/key.ts'
 import { certificateFields } from './certificate/fields.ts'
 import type { Certificate, Leased, Outcome, PassNotes, PassResult } from './ledger/passes.ts'
-import type { JobFields, JobRow } from './ledger/tables.ts'
+import type { JobRow } from './ledger/tables.ts'
 import { composeMail } from './message/compose.ts'
 import type { CertificatePort, MailPort, ObjectsPort } from './ports.ts'
 
@@ -129,7 +129,7 @@ export function createAttempt(deps: AttemptDeps) {
       ...composeMail({
         job: fields,
         recipient,
-        ...(certificate === undefined ? {} : { certificateUrl: certificate.url }),
+        ...(certificate === undefined ? {} : { certificateUrl: certificate.url, certificateAttached: attached }),
       }),
       ...(content === undefined
         ? {}

@@ -130,6 +130,20 @@ function answeredByHand() {
   return { open, send }
 }
 
+it('a restart with another --callback-url keeps to 4 in flight for a tenant and host', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'callbacks-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const before = setUp({ directory, url: 'http://127.0.0.1:1/', settings: { delayMs: 1000 } })
+  for (let nth = 0; nth < 5; nth++) before.add()
+  await before.close()
+
+  const { open, send } = answeredByHand()
+  const { add, clock } = setUp({ directory, url: 'http://127.0.0.1:2/', send })
+  for (let nth = 0; nth < 5; nth++) add()
+  await clock.advance(1000)
+  expect(open).toHaveLength(4)
+})
+
 describe('a reset', () => {
   it('forgets the callbacks of a tenant, and what is in flight leaves no trace', async () => {
     const { open, send } = answeredByHand()

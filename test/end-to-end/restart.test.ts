@@ -67,3 +67,9 @@ it('reset forgets everything, or one tenant', async () => {
   expect((await emulator.mailpit.listMessages()).total).toBe(0)
   expect((await emulator.submit(specJob())).status).toBe(202)
 })
+
+it('listens on every --host, at the same port', async () => {
+  const emulator = await running({ host: ['127.0.0.1', '127.0.0.2'] })
+  const { port } = new URL(emulator.url)
+  for (const host of ['127.0.0.1', '127.0.0.2']) expect((await fetch(`http://${host}:${port}/health`)).status).toBe(200)
+})

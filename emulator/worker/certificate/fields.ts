@@ -1,5 +1,4 @@
-import type { Json, Recipient } from '../../../contracts/job.ts'
-import type { JobFields } from '../ledger/tables.ts'
+import type { Json, Recipient, JobFields } from '../../../contracts/job.ts'
 import type { CertificateInput } from './renderer.ts'
 
 type Fields = Pick<CertificateInput, 'name' | 'course' | 'date' | 'grade'> & {

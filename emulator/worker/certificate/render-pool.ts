@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { CertificatePort } from '../ports.ts'
-import { createPress, type Press } from './press.ts'
+import type { Press } from './press.ts'
 import type { CertificateBatch, CertificateInput, RenderedCertificate } from './renderer.ts'
 
 export interface RenderRequest {
@@ -31,7 +31,7 @@ export function createCertificateRenderer({
   readonly threads: number
   readonly startThread?: () => Worker
 }): CertificateRenderer {
-  if (threads === 0) return inlineRenderer(createPress())
+  if (threads === 0) return inlineRenderer()
 
   const waiting: Chunk[] = []
   const idle: Worker[] = []
@@ -99,9 +99,12 @@ export function createCertificateRenderer({
   }
 }
 
-function inlineRenderer(press: Press): CertificateRenderer {
+function inlineRenderer(): CertificateRenderer {
+  let press: Press | undefined
   return {
     async render(batch, recipients) {
+      // The fonts and the PDF library cost half a second to load; an emulator that renders in threads never needs them here.
+      press ??= (await import('./press.ts')).createPress()
       const rendered: RenderedCertificate[] = []
       for (const recipient of recipients) rendered.push(await press.render(batch, recipient))
       return rendered

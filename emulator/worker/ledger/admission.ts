@@ -1,11 +1,11 @@
 import type { Via } from '../../../contracts/events.ts'
-import type { Job, Recipient } from '../../../contracts/job.ts'
+import type { Job, Recipient, JobFields } from '../../../contracts/job.ts'
 import type { JobStatus } from '../../../contracts/status.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
-import type { JobFields, JobRow } from './tables.ts'
+import type { JobRow } from './tables.ts'
 
 export interface Admission {
   readonly row: JobRow

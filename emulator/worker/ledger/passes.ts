@@ -1,13 +1,13 @@
 import type { RecipientUpdate } from '../../../contracts/callback.ts'
 import type { JobRef } from '../../../contracts/events.ts'
-import type { Dialect, Recipient } from '../../../contracts/job.ts'
+import type { Dialect, Recipient, JobFields } from '../../../contracts/job.ts'
 import { jobStatusOf, type JobStatus } from '../../../contracts/status.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { CallbackPort, MailFeedback } from '../ports.ts'
-import type { JobFields, JobRow, RecipientRow } from './tables.ts'
+import type { JobRow, RecipientRow } from './tables.ts'
 
 /** How long a recipient belongs to the pass that leased it; wall time, and far longer than a pass takes. */
 const leaseMs = 15 * 60_000

@@ -1,4 +1,4 @@
-import type { ActionType, Dialect, Job, JobType } from '../../../contracts/job.ts'
+import type { ActionType, Dialect, JobType } from '../../../contracts/job.ts'
 import type { JobStatus, RecipientStatus } from '../../../contracts/status.ts'
 import type { Store } from '../../kernel/store.ts'
 
@@ -51,9 +51,6 @@ export interface RecipientRow {
   certificate_code: string | null
   sent_at: number | null
 }
-
-/** Job-level content that a pass needs; stored as JSON in `jobs.fields`. */
-export type JobFields = Omit<Job, 'recipients' | 'contentHash' | 'advice' | 'duplicates'>
 
 export function defineTables(store: Store): void {
   store.define(`
