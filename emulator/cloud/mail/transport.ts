@@ -72,7 +72,7 @@ function outcomeOf(error: SmtpError, started: boolean, where: string): Delivery 
  */
 export function createSmtpTransport({
   address,
-  connections = 10,
+  connections = 64,
   timeoutMs = 30_000,
 }: SmtpTransportOptions): MailTransport {
   const where = `${address.host}:${address.port}`
