@@ -7,7 +7,7 @@ const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or fa
 const port = z.coerce.number().int().min(0).max(65535)
 
 /** `5s`, `30s`, `2m`, `500ms`, `1h`, or a number of seconds → milliseconds. */
-export const duration = z.union([z.number(), z.string()]).transform((value, context) => {
+const duration = z.union([z.number(), z.string()]).transform((value, context) => {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(value).trim())
   if (match === null) {
     context.addIssue({ code: 'custom', message: `"${value}" is no duration: write 500ms, 5s, 2m or 1h` })

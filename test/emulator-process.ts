@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 export interface RunningEmulator {
+  readonly pid: number
   readonly url: string
   readonly inbox: string
   readonly smtp: string
@@ -37,13 +38,13 @@ export async function startEmulator(
   let complaints = ''
   child.stderr.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-4000)))
   const lines = createInterface({ input: child.stdout })
-  const ready = Promise.withResolvers<{ url: string; inbox: string; smtp: string; queue_url: string }>()
+  const ready = Promise.withResolvers<{ url: string; inbox: string; smtp: string; queue_url: string; pid: number }>()
   lines.on('line', (line) => {
     if (line.startsWith('{"event":"ready"')) ready.resolve(JSON.parse(line) as never)
   })
   child.once('exit', (code) => ready.reject(new Error(`the emulator ended with ${code}: ${complaints}`)))
-  const { url, inbox, smtp, queue_url } = await ready.promise
-  return { url, inbox, smtp, queueUrl: queue_url, kill: () => kill(child) }
+  const { url, inbox, smtp, queue_url, pid } = await ready.promise
+  return { pid, url, inbox, smtp, queueUrl: queue_url, kill: () => kill(child) }
 }
 
 async function kill(child: ChildProcess): Promise<void> {

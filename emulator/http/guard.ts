@@ -23,7 +23,8 @@ export interface GuardDeps {
 }
 
 /**
- * Stands before the page and the control API: a known Host against DNS rebinding, and a token beyond loopback
+ * Stands before the page and the control API: a known Host against DNS rebinding, no other site's forms and scripts, and
+ * a token beyond loopback
  * (`Authorization: Bearer`, `x-api-key`, or `?token=` once, which a browser keeps as a cookie).
  */
 export function guard({ hosts, token }: GuardDeps) {
@@ -40,6 +41,13 @@ export function guard({ hosts, token }: GuardDeps) {
         status: 403,
         title: 'Unknown host',
         detail: `This page answers to localhost, private addresses and the names given by --host or --public-url, not to "${host}".`,
+      })
+    }
+    if (isForeign(request)) {
+      return sendProblem(reply, {
+        status: 403,
+        title: 'Foreign origin',
+        detail: `A page of ${request.headers.origin} asked a browser to do this; only our own pages may.`,
       })
     }
     if (isLoopback(request.ip)) return undefined
@@ -65,6 +73,12 @@ function hostName(header: string): string {
     .replace(/:\d+$/, '')
     .replace(/^\[|\]$/g, '')
     .toLowerCase()
+}
+
+/** Whether another site's page sends this: browsers name the page's origin whenever something could be changed. */
+function isForeign({ method, headers: { origin, host } }: FastifyRequest): boolean {
+  if (origin === undefined || method === 'GET' || method === 'HEAD') return false
+  return !URL.canParse(origin) || new URL(origin).host !== host
 }
 
 function isLoopback(address: string): boolean {

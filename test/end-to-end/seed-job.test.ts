@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { verify } from '../../contracts/signature.ts'
+import { systemClock } from '../../emulator/kernel/clock.ts'
 import { receiver, running } from './running.ts'
 
 const run = promisify(execFile)
@@ -74,7 +75,7 @@ it("the seed's job with a local callback: received, and its signature verifies o
     secret: 'hmac_secret_key',
     body: callback?.raw ?? Buffer.alloc(0),
     signature: String(callback?.headers['x-signature']),
-    now: Date.now(),
+    now: systemClock().now(),
     timestamp: told.timestamp,
   }
   expect(verify(signed)).toEqual({ ok: true })

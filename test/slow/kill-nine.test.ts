@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmulator, type RunningEmulator } from '../emulator-process.ts'
+import { sleep, systemClock } from '../../emulator/kernel/clock.ts'
 import { mailpitBinary, startMailpit } from '../mail/inboxes.ts'
 
 /*
@@ -12,6 +12,7 @@ import { mailpitBinary, startMailpit } from '../mail/inboxes.ts'
  * recipient has exactly one outcome, the callbacks tell of all of them, and nobody was mailed twice.
  */
 
+const clock = systemClock()
 const recipients = 5000
 const seed = Number(process.env['OFFLOAD_KILL_SEED'] ?? 20_261_122)
 
@@ -60,12 +61,12 @@ async function until<T>(
   ask: () => Promise<T>,
   wanted: (value: T) => boolean,
 ): Promise<T> {
-  const deadline = performance.now() + seconds * 1000
+  const deadline = clock.monotonic() + seconds * 1000
   for (;;) {
     const value = await ask()
     if (wanted(value)) return value
-    if (performance.now() > deadline) throw new Error(`${what}: not after ${seconds} s; last: ${JSON.stringify(value)}`)
-    await pause(20)
+    if (clock.monotonic() > deadline) throw new Error(`${what}: not after ${seconds} s; last: ${JSON.stringify(value)}`)
+    await sleep(clock, 20)
   }
 }
 
@@ -113,7 +114,7 @@ async function killOnce(
       (response) => response.status,
       () => 0,
     )
-    if (share < 0) await pause(-share * 100)
+    if (share < 0) await sleep(clock, -share * 100)
     else {
       expect(await answer).toBe(202)
       await until(

@@ -30,6 +30,7 @@ export interface RecipientView {
   readonly error: string | null
   readonly message_id: string | null
   readonly certificate_url: string | null
+  readonly certificate_code: string | null
   readonly sent_at: string | null
   readonly next_attempt_at: string | null
 }
@@ -74,6 +75,7 @@ export function createViews(store: Store) {
     error: row.error,
     message_id: row.message_id,
     certificate_url: row.certificate_url,
+    certificate_code: row.certificate_code,
     sent_at: row.sent_at === null ? null : iso(row.sent_at),
     next_attempt_at: row.status === 'pending' && row.due_at > 0 ? iso(row.due_at) : null,
   })
