@@ -105,6 +105,8 @@ export interface Envelope {
   readonly tenant?: number | undefined
   /** SQS message attribute `JobType`. */
   readonly jobType?: string | undefined
+  /** The dialect as which the message was read before, where it was; nothing is detected then. */
+  readonly dialect?: Dialect | undefined
 }
 
 export type { Json, JsonObject }

@@ -64,8 +64,9 @@ export const configSchema = z.strictObject({
   job_batch_size: z.coerce.number().int().min(1).max(10_000).default(200),
   presigned_url_ttl: z.coerce.number().int().min(1).max(604_800).default(3600),
   certificate_delivery: z.enum(['link', 'attach']).default('link'),
-  cloud_retry_policy: z.array(duration).max(10).default([5000, 30_000, 120_000]),
+  cloud_retry_policy: z.array(duration).max(6).default([5000, 30_000, 120_000]),
   cloud_fallback_behavior: z.enum(['queue_local', 'fail']).default('queue_local'),
+  /** What `offload send` does where it is not told. */
   cloud_mode: z.enum(['api_gateway', 'sqs']).default('api_gateway'),
   dialect: z.enum(dialects).default('spec'),
   mail_from: z.string().default('ManiReports <noreply@manireports.test>'),

@@ -6,7 +6,6 @@ import { createIngest } from './cloud/ingest/ingest.ts'
 import { createRetry } from './cloud/ingest/retry.ts'
 import { createInbox } from './cloud/inbox/inbox.ts'
 import { checkMailpit, createMailpitLookup } from './cloud/mail/mailpit.ts'
-import { jobTag } from './cloud/mail/job-tag.ts'
 import { createMailProvider } from './cloud/mail/provider.ts'
 import { innerSmtpAddress, parseSmtpAddress } from './cloud/mail/smtp-host.ts'
 import { createSmtpTransport } from './cloud/mail/transport.ts'
@@ -88,11 +87,10 @@ export async function createEmulator(options: ConfigInput & { clock?: Clock } = 
   const config = parsed.data
   const clock = givenClock ?? systemClock({ speed: config.speed })
 
-  // What was started is pushed; stopping pops.
+  // What was started is pushed; stopping pops, once, and goes on where a step fails.
   const stops: (() => void | Promise<void>)[] = []
-  const stopAll = async () => {
-    for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop()
-  }
+  let stopping: Promise<void> | undefined
+  const stopAll = () => (stopping ??= stopEach(stops))
   try {
     return await start(config, clock, stops, stopAll)
   } catch (error) {
@@ -183,6 +181,7 @@ async function start(
     journal,
     callbacks,
     verifyBase: publicUrl,
+    isQueued: queues.isQueued,
     owner: `embedded:${bootNumber}`,
     retrySchedule: config.cloud_retry_policy,
     bounceWindowMs: config.bounce_window,
@@ -254,7 +253,7 @@ async function start(
 
   const resubmit = createRetry({ store, clock, ids, ingest })
   /** Retries a job's failed recipients: by the stand-in where it submitted the job, else by a new job of our own. */
-  const retry = async (job: JobRow, recipient?: string) => {
+  const retryNow = async (job: JobRow, recipient?: string) => {
     const failed = ledger.failed(job.id).filter(({ key }) => recipient === undefined || key === recipient)
     if (failed.length === 0) {
       throw new EmulatorError(
@@ -262,23 +261,31 @@ async function start(
         `Job ${job.job} has no failed recipient${recipient === undefined ? '' : ` ${recipient}`}.`,
       )
     }
-    if (moodle.job(job.job) !== undefined) {
+    if (moodle.job(job.job)?.tenantid === job.tenant) {
       // The stand-in knows recipients by userid, row id or address; the ledger's key may be a hash.
       const named = failed[0]?.userid === undefined ? failed[0]?.email : String(failed[0].userid)
-      const { jobIds } = await moodle.retry(
+      const { jobIds, recipients } = await moodle.retry(
         job.job,
         recipient === undefined || named === undefined ? {} : { recipient: named },
       )
-      return { job_id: jobIds[0] ?? '', recipients: failed.length }
+      return { job_id: jobIds[0] ?? '', recipients }
     }
     const { job_id, recipients } = await resubmit(JSON.parse(job.fields) as JobFields, failed)
     return { job_id, recipients }
   }
 
+  // One after the other: a button pressed twice finds that the first press has taken the failed over.
+  let retrying: Promise<unknown> = Promise.resolve()
+  const retry = (job: JobRow, recipient?: string) => {
+    const result = retrying.then(() => retryNow(job, recipient))
+    retrying = result.catch(() => undefined)
+    return result
+  }
+
   const reset = (tenant?: number) => {
     store.tx(() => {
       if (tenant === undefined) inbox.reset()
-      else for (const { job_id } of ledger.jobs({ tenant, limit: 1_000_000 })) inbox.deleteByTag(jobTag(String(job_id)))
+      else inbox.deleteSent(ledger.messageIds(tenant))
       queues.reset(tenant)
       ledger.reset(tenant)
       ingest.reset(tenant)
@@ -301,8 +308,8 @@ async function start(
       templateData: { ...sample.templateData, ...(request.certificate ? sampleCourse : {}) },
       tenant: request.tenant,
       certificate: request.certificate,
-      mode: request.mode,
-      dialect: request.dialect,
+      mode: request.mode ?? (config.cloud_mode === 'sqs' ? 'sqs' : 'api'),
+      dialect: request.dialect ?? config.dialect,
       shape: request.shape,
       ...(request.event === undefined ? {} : { event: request.event }),
     })
@@ -400,7 +407,8 @@ async function start(
       ledger,
       attempt,
       onError,
-      queue: queues.consumer(queueName, { visibilityTimeoutMs: visibilitySeconds * 1000 }),
+      // Wall time, as the ledger's leases are: a worker in the same process is not faster for --speed.
+      queue: queues.consumer(queueName, { visibilityTimeoutMs: visibilitySeconds * 1000 * config.speed }),
       concurrency: config.worker_concurrency,
       visibilityMs: visibilitySeconds * 1000,
     })
@@ -449,4 +457,16 @@ async function openMail(config: Config, inbox: ReturnType<typeof createInbox>) {
     throw new EmulatorError('mailpit-unreachable', `Mailpit does not answer at ${config.mailpit}: ${state.error}`)
   }
   return { address: await innerSmtpAddress(parseSmtpAddress(config.smtp)), shown: config.smtp }
+}
+
+async function stopEach(stops: (() => void | Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
+    try {
+      await stop()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }

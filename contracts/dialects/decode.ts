@@ -27,7 +27,7 @@ export function decodeJob(body: unknown, envelope: Envelope = {}, bytes?: number
     issues.add('', `a job must be a JSON object, not ${kindOf(body)}`, fix)
     return { ok: false, issues: issues.list() }
   }
-  const dialect = detectDialect(body, envelope)
+  const dialect = envelope.dialect ?? detectDialect(body, envelope)
   if (dialect === undefined) {
     issues.add('', 'the message fits no dialect of the contract', howToIdentify(body))
     return { ok: false, issues: issues.list() }

@@ -1,7 +1,7 @@
 export { decodeCallback, encodeCallback, jobStatusWord } from './callbacks.ts'
 export { decodeJob } from './decode.ts'
 export { detectDialect } from './detect.ts'
-export { encodeJob, envelopeOf, messageAttributes, type MessageAttributes } from './encode.ts'
+export { encodeJob, envelopeOf, ingestAttributes, messageAttributes, type MessageAttributes } from './encode.ts'
 export type { JobToSend, RecipientToSend } from './form.ts'
 export { RecipientTooLargeError, splitJob } from './split.ts'
 export { decodeJobText } from './text.ts'

@@ -16,8 +16,8 @@ interface SendOptions extends TargetOptions {
   readonly recipients: number
   readonly bounces: number
   readonly certificate?: boolean
-  readonly mode: 'api' | 'sqs'
-  readonly dialect: string
+  readonly mode?: 'api' | 'sqs'
+  readonly dialect?: string
   readonly shape: string
   readonly tenant?: number
   readonly event?: string
@@ -35,8 +35,17 @@ export function define(command: Command): void {
     .option('--recipients <n>', 'how many people', whole(1, 1_000_000), 10)
     .option('--bounces <n>', 'how many of them have an address that bounces', whole(0, 1_000_000), 0)
     .option('--certificate', 'with a certificate for each')
-    .addOption(new Option('--mode <mode>', 'the way in: POST /jobs, or SQS').choices(['api', 'sqs']).default('api'))
-    .addOption(new Option('--dialect <dialect>', 'the form of the contract').choices(dialects).default('spec'))
+    .addOption(
+      new Option('--mode <mode>', "the way in: POST /jobs, or SQS (default: the emulator's cloud_mode)").choices([
+        'api',
+        'sqs',
+      ]),
+    )
+    .addOption(
+      new Option('--dialect <dialect>', "the form of the contract (default: the emulator's dialect, spec)").choices(
+        dialects,
+      ),
+    )
     .addOption(
       new Option('--shape <shape>', 'how recipients are cut into messages')
         .choices(['batches', 'one-message', 'one-recipient-jobs'])
@@ -83,7 +92,7 @@ async function send(options: SendOptions): Promise<void> {
   const { jobs, reasons } =
     file === undefined
       ? await sendInvented(target, options)
-      : await sendFile({ target, file, mode, queueUrl, tenant, clock })
+      : await sendFile({ target, file, mode: mode ?? 'api', queueUrl, tenant, clock })
   const problems = [...reasons]
   if (jobs.length === 0 && problems.length === 0)
     terminal.note('Nothing was sent: everybody had the mail of this event already.')
@@ -125,10 +134,10 @@ async function sendInvented(target: Target, options: SendOptions): Promise<Sent>
     recipients,
     bounces,
     certificate,
-    mode,
-    dialect,
     shape,
     tenant,
+    ...(mode !== undefined && { mode }),
+    ...(dialect !== undefined && { dialect }),
     ...(event !== undefined && { event }),
   }
   const answer = await target.post('/_offload/send', request, submitted)

@@ -13,6 +13,8 @@ export interface JournalEntry {
 export interface JournalQuery {
   /** Entries after this id. */
   readonly after?: number
+  /** Only the oldest so many. */
+  readonly first?: number
   /** Only the newest so many; in ascending order all the same. */
   readonly last?: number
   readonly job?: string
@@ -46,31 +48,37 @@ export function createJournal({ store, clock }: { store: Store; clock: Clock }):
   const entryOf = (row: Row): JournalEntry => ({ id: row.id, at: row.at, event: JSON.parse(row.body) as JournalEvent })
 
   return {
+    // One statement, so no transaction of its own is needed; and it is called thousands of times in others.
     record(event) {
-      store.tx(() => {
-        const at = clock.now()
-        const job = 'job' in event ? (event.job ?? null) : null
-        const { lastInsertRowid: id } = store.run(
-          'INSERT INTO journal (at, job, body) VALUES (?, ?, ?)',
-          at,
-          job,
-          JSON.stringify(event),
-        )
+      const at = clock.now()
+      const job = 'job' in event ? (event.job ?? null) : null
+      const { lastInsertRowid: id } = store.run(
+        'INSERT INTO journal (at, job, body) VALUES (?, ?, ?)',
+        at,
+        job,
+        JSON.stringify(event),
+      )
+      // One call a listener: one that throws does not keep the entry from the others.
+      for (const listener of listeners) {
         store.afterCommit(() => {
-          for (const listener of listeners) listener({ id, at, event })
+          if (listeners.has(listener)) listener({ id, at, event })
         })
-      })
+      }
     },
     subscribe(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    read({ after = 0, last, job } = {}) {
+    read({ after = 0, first, last, job } = {}) {
       const filter = job === undefined ? '' : 'AND job = ?'
       const values = job === undefined ? [after] : [after, job]
       if (last === undefined) {
         return store
-          .all<Row>(`SELECT id, at, body FROM journal WHERE id > ? ${filter} ORDER BY id`, ...values)
+          .all<Row>(
+            `SELECT id, at, body FROM journal WHERE id > ? ${filter} ORDER BY id LIMIT ?`,
+            ...values,
+            first ?? -1,
+          )
           .map(entryOf)
       }
       return store

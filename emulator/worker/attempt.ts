@@ -85,7 +85,7 @@ export function createAttempt(deps: AttemptDeps) {
     for (const result of rendered) {
       const row = rows.get(result.recipient)!
       if ('error' in result) {
-        done.set(row.key, { error: `Certificate: ${result.error}`, permanent: true })
+        done.set(row.key, { error: `Certificate: ${result.error}`, permanent: result.temporary !== true })
         continue
       }
       for (const text of result.findings) notes.findings.push({ recipient: row.key, text })
@@ -113,6 +113,7 @@ export function createAttempt(deps: AttemptDeps) {
     const found = row.interrupted === 1 ? await mail.find(messageId) : 'absent'
     const common = {
       leased,
+      absent: found === 'absent',
       ...(found === 'unknown' ? { again: messageId } : {}),
       ...(certificate === undefined ? {} : { certificate }),
     }
@@ -156,6 +157,9 @@ export function createAttempt(deps: AttemptDeps) {
       return { result: 'failed', leased, permanent: true, error: `Invalid address: ${row.invalid}` }
     }
     const certificate = certified.get(row.key)
+    if (job.action !== 'email' && certificate === undefined) {
+      return { result: 'deferred', leased, error: 'Certificate: the renderer gave no result', ambiguous: false }
+    }
     if (certificate !== undefined && 'error' in certificate) {
       const { error, permanent } = certificate
       return permanent

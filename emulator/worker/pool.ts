@@ -1,10 +1,11 @@
 import { decodeJobText, envelopeOf } from '../../contracts/dialects/index.ts'
 import type { Issue, Job } from '../../contracts/job.ts'
 import { sleep, type Clock, type Timer } from '../kernel/clock.ts'
-import { EmulatorError } from '../kernel/errors.ts'
+import { EmulatorError, messageOf } from '../kernel/errors.ts'
 import type { Store } from '../kernel/store.ts'
 import type { Attempt } from './attempt.ts'
 import type { Ledger } from './ledger/ledger.ts'
+import type { JobRow } from './ledger/tables.ts'
 import type { QueueMessage, QueuePort } from './ports.ts'
 
 export interface PoolDeps {
@@ -15,10 +16,17 @@ export interface PoolDeps {
   readonly attempt: Attempt
   /** Messages that are worked on at once. */
   readonly concurrency: number
-  /** The queue's visibility timeout in milliseconds; a message that is worked on is renewed before it ends. */
+  /** The queue's visibility timeout in milliseconds of wall time; a message that is worked on is renewed before it ends. */
   readonly visibilityMs: number
   /** For what should never happen: a defect of ours, or a state file that cannot be written. */
   readonly onError: (error: unknown) => void
+}
+
+/** When a message's recipients want to be looked at again; `unworked`: the worker stops and has not begun. */
+interface Again {
+  readonly nextDue?: number
+  readonly heldUntil?: number
+  readonly unworked?: boolean
 }
 
 /** Recipients whose outcomes, callback and journal are one transaction. */
@@ -42,44 +50,72 @@ export function createPool(deps: PoolDeps) {
     return decoded.job
   }
 
-  const work = async (message: QueueMessage, job: Job): Promise<void> => {
-    const { row } = await store.write(() => ledger.admit(job, { received: message.messageId }, 'sqs'))
+  /** One pass: lease, attempt, conclude. Resolves with when it wants to be continued, if at all. */
+  const pass = async (message: QueueMessage, job: JobRow, keys: readonly string[]): Promise<Again> => {
+    const { leased, nextDue, heldUntil } = await store.write(() => ledger.lease(job.id, keys))
+    const again = { ...(nextDue === undefined ? {} : { nextDue }), ...(heldUntil === undefined ? {} : { heldUntil }) }
+    if (leased.length === 0) return again
+    if (stopping.signal.aborted) {
+      await store.write(() => ledger.giveBack(leased))
+      return { ...again, unworked: true }
+    }
+    try {
+      const began = clock.monotonic()
+      const result = await deps.attempt(job, leased)
+      const took = Math.round(clock.monotonic() - began)
+      const due = await store.write(() => ledger.conclude(job.id, message.messageId, result, took))
+      return due === undefined ? again : { ...again, nextDue: Math.max(due, nextDue ?? 0) }
+    } catch (error) {
+      ledger.abandon(leased)
+      throw error
+    }
+  }
+
+  const work = async (message: QueueMessage, job: Job, era: number): Promise<void> => {
+    const { row } = await store.write(() => {
+      // The state was reset after the message was received, and the message went with it.
+      if (ledger.era() !== era) throw new EmulatorError('reset', 'the state was reset')
+      return ledger.admit(job, { received: message.messageId }, 'sqs')
+    })
     const keys = job.recipients.map((recipient) => recipient.key)
     let nextDue: number | undefined
+    let heldUntil: number | undefined
     for (let at = 0; at < keys.length; at += passSize) {
-      const lease = await store.write(() => ledger.lease(row.id, keys.slice(at, at + passSize)))
-      nextDue = earlier(nextDue, lease.nextDue)
-      if (lease.heldUntil !== undefined) {
-        // Another message carries them. Look again, ever more seldom, so that receives do not run out before the lease.
-        const again = clock.deadline(1000 * 2 ** message.receiveCount)
-        nextDue = earlier(nextDue, Math.min(Math.max(lease.heldUntil, clock.now()), again))
-      }
-      if (lease.leased.length === 0) continue
-      if (stopping.signal.aborted) {
-        await store.write(() => ledger.giveBack(lease.leased))
-        await queue.defer(message, clock.now())
-        return
-      }
-      const began = clock.monotonic()
-      const result = await deps.attempt(row, lease.leased)
-      const took = Math.round(clock.monotonic() - began)
-      nextDue = earlier(nextDue, await store.write(() => ledger.conclude(row.id, message.messageId, result, took)))
+      const again = await pass(message, row, keys.slice(at, at + passSize))
+      if (again.unworked === true) return await queue.release(message)
+      // It comes back once, when all that wait are due: each look costs one of the message's receives.
+      if (again.nextDue !== undefined) nextDue = Math.max(again.nextDue, nextDue ?? 0)
+      if (again.heldUntil !== undefined) heldUntil = Math.max(again.heldUntil, heldUntil ?? 0)
     }
-    if (nextDue === undefined) await queue.delete(message)
-    else await queue.defer(message, nextDue)
+    if (nextDue !== undefined) return await queue.defer(message, nextDue)
+    if (heldUntil === undefined) return await queue.delete(message)
+    // Another message carries them. Look again, ever more seldom, so that receives do not run out before the lease does.
+    await queue.defer(message, Math.min(heldUntil, clock.now() + 1000 * 2 ** message.receiveCount))
   }
 
   const renewing = (message: QueueMessage): Timer => {
     let timer: Timer
     const renew = () => {
-      queue.defer(message, clock.deadline(deps.visibilityMs)).catch(deps.onError)
+      queue.renew(message, clock.now() + deps.visibilityMs).catch(deps.onError)
       arm()
     }
     const arm = () => {
-      timer = clock.at(clock.deadline(deps.visibilityMs / 2), renew)
+      timer = clock.at(clock.now() + deps.visibilityMs / 2, renew)
     }
     arm()
     return { cancel: () => timer.cancel() }
+  }
+
+  const take = async (message: QueueMessage): Promise<void> => {
+    const era = ledger.era()
+    const job = await read(message)
+    if (job === undefined) return
+    const renewal = renewing(message)
+    try {
+      await work(message, job, era)
+    } finally {
+      renewal.cancel()
+    }
   }
 
   const consume = async () => {
@@ -87,23 +123,17 @@ export function createPool(deps: PoolDeps) {
       let message: QueueMessage | undefined
       try {
         message = await queue.receive(stopping.signal)
-        if (message === undefined) continue
-        const job = await read(message)
-        if (job === undefined) continue
-        const renewal = renewing(message)
-        try {
-          await work(message, job)
-        } finally {
-          renewal.cancel()
-        }
+        if (message !== undefined) await take(message)
       } catch (error) {
-        if (message !== undefined && error instanceof EmulatorError && error.code === 'job-conflict') {
-          await queue.deadLetter(message, error.message).catch(deps.onError)
-          continue
+        const code = error instanceof EmulatorError ? error.code : undefined
+        if (message !== undefined && (code === 'job-conflict' || code === 'recipient-unknown')) {
+          await queue.deadLetter(message, messageOf(error)).catch(deps.onError)
+        } else if (message !== undefined && code === 'reset') {
+          await queue.release(message).catch(deps.onError)
+        } else if (!stopping.signal.aborted) {
+          deps.onError(error)
+          await sleep(clock, 1000, stopping.signal)
         }
-        if (stopping.signal.aborted) return
-        deps.onError(error)
-        await sleep(clock, 1000, stopping.signal)
       }
     }
   }
@@ -124,6 +154,3 @@ function sentence({ path, reason, fix }: Issue): string {
   const text = path === '' ? reason : `${path}: ${reason}`
   return fix === undefined ? text : `${text} (${fix})`
 }
-
-const earlier = (a: number | undefined, b: number | undefined) =>
-  a === undefined ? b : b === undefined ? a : Math.min(a, b)

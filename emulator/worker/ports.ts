@@ -16,6 +16,10 @@ export interface QueuePort {
   /** Waits for the next message, or until `signal` is aborted. */
   receive(signal: AbortSignal): Promise<QueueMessage | undefined>
   delete(message: QueueMessage): Promise<void>
+  /** Keeps a message that is worked on, until `until` (epoch milliseconds) unless it is renewed again. */
+  renew(message: QueueMessage, until: number): Promise<void>
+  /** Gives a message back unworked: visible at once, and not counted as received. */
+  release(message: QueueMessage): Promise<void>
   /** Makes the message visible again at `at` (epoch milliseconds). */
   defer(message: QueueMessage, at: number): Promise<void>
   /** Moves a message that cannot be processed to the dead-letter queue, with the reason. */
@@ -75,7 +79,7 @@ export type MailResult =
 /** The worker's mail provider. Waiting for the provider's rate happens inside and costs no attempt. */
 export interface MailPort {
   send(mail: OutgoingMail): Promise<MailResult>
-  /** Whether a message with this id has gone out; `unknown` where nobody can be asked. */
+  /** Whether a message with this id has gone out; `unknown` where nobody can be asked, rejected while nobody answers. */
   find(messageId: string): Promise<'sent' | 'absent' | 'unknown'>
 }
 

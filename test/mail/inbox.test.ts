@@ -132,12 +132,12 @@ describe('the embedded inbox', () => {
   const receive = (message: Buffer, to = ['to@example.com']) =>
     running.inbox.receive({ from: 'from@example.com', to, username: '', raw: message })
 
-  test('finds by Message-ID, and forgets by tag or altogether', async () => {
+  test('finds by Message-ID, and forgets by it or altogether', async () => {
     await receive(raw({ To: 'to@example.com', 'Message-ID': '<one@x.test>', 'X-Tags': 'job-1' }))
     await receive(raw({ To: 'to@example.com', 'message-id': '<two@x.test>', 'X-Tags': 'job-10' }))
     const { inbox } = running
     expect([inbox.find('one@x.test'), inbox.find('two@x.test'), inbox.find('one')]).toEqual(['sent', 'sent', 'absent'])
-    expect(inbox.deleteByTag('job-1')).toBe(1)
+    expect(inbox.deleteSent(['one@x.test', 'unknown@x.test'])).toBe(1)
     expect([inbox.find('one@x.test'), inbox.find('two@x.test')]).toEqual(['absent', 'sent'])
     expect(inbox.reset()).toBe(1)
     expect(inbox.count()).toEqual({ total: 0, unread: 0 })

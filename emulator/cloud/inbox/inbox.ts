@@ -82,8 +82,8 @@ export interface Inbox {
   setRead(which: { readonly ids?: readonly string[]; readonly query?: InboxQuery }, read: boolean): Promise<void>
   /** Deletes these messages, those that fit a query, or (with neither) all; returns how many. */
   remove(which?: { readonly ids?: readonly string[]; readonly query?: InboxQuery }): Promise<number>
-  /** Deletes the messages of a job (`job-<id>`); returns how many. Joins the caller's transaction. */
-  deleteByTag(tag: string): number
+  /** Deletes the messages with these Message-IDs; returns how many. Joins the caller's transaction. */
+  deleteSent(messageIds: readonly string[]): number
   /** Deletes everything. Joins the caller's transaction. */
   reset(): number
   tags(): { tag: string; messages: number }[]
@@ -228,7 +228,7 @@ export function createInbox({ store, clock, ids }: { store: Store; clock: Clock;
       traffic.deleted += removed
       return removed
     },
-    deleteByTag: (tag) => mailbox.removeTagged(tag),
+    deleteSent: mailbox.removeSent,
     reset: () => mailbox.remove(undefined),
     tags: () => mailbox.tags(),
     setTags: (chosen, tags) => mailbox.setTags(chosen, tags),

@@ -2,7 +2,7 @@ import type { Store } from '../../kernel/store.ts'
 import type { Digest } from './content.ts'
 import type { Address } from './headers.ts'
 import type { Condition } from './search.ts'
-import { cleanTag, cleanTags } from './tags.ts'
+import { cleanTags } from './tags.ts'
 
 /** A message as it is stored: what its header fields say, read at reception. */
 export interface StoredMessage {
@@ -49,7 +49,8 @@ export interface Mailbox {
   setRead(ids: readonly string[] | undefined, read: boolean): void
   /** Removes these messages, or all; returns how many there were. */
   remove(ids: readonly string[] | undefined): number
-  removeTagged(tag: string): number
+  /** By Message-ID, without angle brackets. */
+  removeSent(messageIds: readonly string[]): number
   tags(): { tag: string; messages: number }[]
   setTags(ids: readonly string[], tags: readonly string[]): void
   renameTag(from: string, to: string): void
@@ -256,11 +257,13 @@ export function createMailbox(store: Store): Mailbox {
         for (const seq of known) removeSeq(seq)
         return known.length
       }),
-    removeTagged: (name) =>
+    removeSent: (messageIds) =>
       store.tx(() => {
-        const tagged = store.all<{ seq: number }>('SELECT seq FROM inbox_tags WHERE tag = ?', cleanTag(name))
-        for (const { seq } of tagged) removeSeq(seq)
-        return tagged.length
+        const sent = messageIds.flatMap((messageId) =>
+          store.all<{ seq: number }>('SELECT seq FROM inbox_messages WHERE message_id = ?', messageId),
+        )
+        for (const { seq } of sent) removeSeq(seq)
+        return sent.length
       }),
     tags: () =>
       store.all<{ tag: string; messages: number }>(

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto'
-import { decodeJobText, RecipientTooLargeError, splitJob } from '../../../contracts/dialects/index.ts'
+import {
+  decodeJobText,
+  ingestAttributes,
+  RecipientTooLargeError,
+  splitJob,
+  type MessageAttributes,
+} from '../../../contracts/dialects/index.ts'
 import type { Envelope, Issue, Job, JsonObject } from '../../../contracts/job.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
@@ -8,10 +14,8 @@ import type { Store } from '../../kernel/store.ts'
 
 /** What ingest needs of the queue and of the ledger; both take part in the caller's transaction. */
 export interface IngestPorts {
-  readonly enqueue: (message: { body: string; attributes: Record<string, { dataType: string; value: string }> }) => {
-    messageId: string
-  }
-  /** `enqueueAll` is called where something is new; it returns the ids of the messages that carry the job. */
+  readonly enqueue: (message: { body: string; attributes: MessageAttributes }) => { messageId: string }
+  /** `enqueueAll` is called where something is new, or was lost from the queue; it returns the ids of the messages that carry the job. */
   readonly admit: (job: Job, enqueueAll: () => string[]) => { added: number }
 }
 
@@ -45,7 +49,6 @@ export interface Accepted {
 export interface Answer {
   readonly accepted: Accepted
   readonly repeated: boolean
-  readonly job: Job
   /** To be called when the answer has been written out. */
   readonly answered: () => void
 }
@@ -91,11 +94,6 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
     throw invalid(decoded.issues)
   }
 
-  const attributesOf = (job: Job) => ({
-    CompanyId: { dataType: 'Number', value: String(job.tenant) },
-    JobType: { dataType: 'String', value: job.typeName },
-  })
-
   /** The body as it came, or, over a message's limit, in parts of the same dialect. */
   const messagesOf = (body: Uint8Array): string[] => {
     const maxBytes = maximumMessageSize - attributeBytes
@@ -127,20 +125,20 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
       }
       let batches = 1
       const { added } = admit(job, () => {
-        const attributes = attributesOf(job)
+        const attributes = ingestAttributes(job)
         const ids = messagesOf(submission.body).map((body) => enqueue({ body, attributes }).messageId)
         batches = ids.length
         return ids
       })
       const earlier = [byKey, ...identities.map(known)].find((row) => row !== undefined)
       if (added === 0 && earlier !== undefined) {
-        return { accepted: JSON.parse(earlier.answer) as Accepted, repeated: true, job, answered }
+        return { accepted: JSON.parse(earlier.answer) as Accepted, repeated: true, answered }
       }
       const accepted: Accepted = { job_id: job.jobId, status: 'queued', recipients: job.recipients.length, batches }
       for (const identity of keyIdentity === undefined ? identities : [keyIdentity, ...identities]) {
         remember(identity, job.tenant, bodyHash, accepted)
       }
-      return { accepted, repeated: added === 0, job, answered }
+      return { accepted, repeated: added === 0, answered }
     })
     result.catch(answered)
     return await result

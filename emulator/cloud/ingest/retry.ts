@@ -20,7 +20,7 @@ export function createRetry({ store, clock, ids, ingest }: { store: Store; clock
       : firstInteger + store.run('INSERT INTO job_numbers DEFAULT VALUES').lastInsertRowid
 
   return async function retry(parent: JobFields, recipients: readonly Recipient[]): Promise<Accepted> {
-    const { dialect, action, typeName, jobId: parentJobId, ...fields } = parent
+    const { dialect, action, typeName: _, jobId: parentJobId, ...fields } = parent
     const body = encodeJob(
       {
         ...fields,
@@ -34,7 +34,7 @@ export function createRetry({ store, clock, ids, ingest }: { store: Store; clock
     )
     const { accepted, answered } = await ingest.submit({
       body: Buffer.from(JSON.stringify(body)),
-      envelope: { tenant: parent.tenant, jobType: typeName },
+      envelope: { tenant: parent.tenant, dialect },
     })
     answered()
     return accepted

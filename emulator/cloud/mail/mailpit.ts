@@ -27,7 +27,7 @@ async function ask(path: string, { url, timeoutMs = 5000 }: MailpitOptions): Pro
 
 const searchAnswer = z.object({ messages: z.array(z.object({ MessageID: z.string() })) })
 
-/** Asks a Mailpit for a message; `unknown` where it does not answer. */
+/** Asks a Mailpit for a message; rejects while it does not answer. */
 export function createMailpitLookup(options: MailpitOptions): MailPort['find'] {
   return async (messageId) => {
     const query = encodeURIComponent(`message-id:"${messageId.replaceAll('"', '')}"`)
@@ -35,8 +35,8 @@ export function createMailpitLookup(options: MailpitOptions): MailPort['find'] {
       // The search is for a part of the id; only an equal one counts.
       const { messages } = searchAnswer.parse(await ask(`/api/v1/search?query=${query}`, options))
       return messages.some(({ MessageID }) => MessageID === messageId) ? 'sent' : 'absent'
-    } catch {
-      return 'unknown'
+    } catch (error) {
+      throw new Error(`Mailpit does not say whether this mail went out before: ${messageOf(error)}`, { cause: error })
     }
   }
 }

@@ -19,6 +19,12 @@ export function embeddedConsumer(
     async delete({ receiptHandle }) {
       await store.write(() => messages.remove(registry.get(name), receiptHandle))
     },
+    async renew({ receiptHandle }, until) {
+      await store.write(() => messages.renew(registry.get(name), receiptHandle, until))
+    },
+    async release({ receiptHandle }) {
+      await store.write(() => messages.giveBack(registry.get(name), [{ receiptHandle }]))
+    },
     async defer({ receiptHandle }, at) {
       await store.write(() => messages.setVisibleAt(registry.get(name), receiptHandle, at))
     },

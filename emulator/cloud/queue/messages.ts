@@ -62,16 +62,20 @@ export interface Messages {
   /** Hands out what is visible; what was received too often goes to the dead-letter queue instead. */
   take(queue: Queue, take: Take): HeldMessage[]
   /** Undoes a take whose receiver has gone. */
-  giveBack(queue: Queue, taken: readonly HeldMessage[]): void
+  giveBack(queue: Queue, taken: readonly Pick<HeldMessage, 'receiptHandle'>[]): void
   remove(queue: Queue, receiptHandle: string): Holding
   /** Makes a message that is held visible at `at`. */
   setVisibleAt(queue: Queue, receiptHandle: string, at: number): Holding
+  /** Keeps a message that the embedded worker holds until `until`; after a crash it is visible at once all the same. */
+  renew(queue: Queue, receiptHandle: string, until: number): void
   bury(queue: Queue, target: Queue, receiptHandle: string, reason: string): Holding
   /** Moves every dead letter to the queue that it came from, else to `fallback`, as a new message. */
   redrive(deadLetters: Queue, fallback: Queue | undefined): number
   purge(queue: Queue): number
-  /** Removes all messages, or those whose `CompanyId` attribute names the tenant. */
+  /** Removes all messages, or those whose job is the tenant's. */
   clear(tenant: number | undefined): void
+  /** Whether one of these is in any queue. */
+  isQueued(messageIds: readonly string[]): boolean
   isAnyVisible(queue: number): boolean
   /** When the next message becomes, or became, visible. */
   nextVisibleAt(queue: number): number | undefined
@@ -105,6 +109,10 @@ export interface MessagesOptions {
   /** Called after each commit that may have made a message visible, now or later. */
   readonly changed: (queue: number) => void
 }
+
+/** Whose job a message carries, as the worker reads it: the attribute, else the body's own field in any dialect. */
+const tenantOfMessage = `coalesce(attributes ->> '$.CompanyId.value', CASE WHEN json_valid(body) THEN
+  coalesce(body ->> '$.tenant_id', body ->> '$.company_id', body ->> '$.companyid', '0') END)`
 
 export function createMessages({ store, clock, ids, journal, registry, changed }: MessagesOptions): Messages {
   // What changes has the same size before and after a receive (first_received_at begins as the time of sending), so
@@ -282,6 +290,11 @@ export function createMessages({ store, clock, ids, journal, registry, changed }
       }
       return holding
     },
+    renew(queue, receiptHandle, until) {
+      const { row } = holder(queue, receiptHandle)
+      if (row !== undefined)
+        store.run('UPDATE queue_messages SET visible_at = ? WHERE id = ?', Math.ceil(until), row.id)
+    },
     bury(queue, target, receiptHandle, reason) {
       const { holding, row } = holder(queue, receiptHandle)
       if (row !== undefined) move(row, queue, target, reason)
@@ -325,13 +338,18 @@ export function createMessages({ store, clock, ids, journal, registry, changed }
           tenant === undefined
             ? store.run('DELETE FROM queue_messages WHERE queue = ?', queue.id)
             : store.run(
-                `DELETE FROM queue_messages WHERE queue = ? AND attributes ->> '$.CompanyId.value' = ?`,
+                `DELETE FROM queue_messages WHERE queue = ? AND ${tenantOfMessage} = ?`,
                 queue.id,
                 String(tenant),
               )
         added(queue.id, -changes)
       }
     },
+    isQueued: (messageIds) =>
+      store.get(
+        'SELECT 1 FROM queue_messages WHERE message_id IN (SELECT value FROM json_each(?)) LIMIT 1',
+        JSON.stringify(messageIds),
+      ) !== undefined,
     isAnyVisible: (queue) =>
       store.get(
         'SELECT 1 FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? AND visible_at <= ? LIMIT 1',

@@ -35,11 +35,13 @@ export interface Queues {
   /** The queue as the worker in this process consumes it. */
   consumer(queueName: string, options: { readonly visibilityTimeoutMs: number }): QueuePort
   overview(): QueueOverview[]
+  /** Whether one of these messages is still in a queue, be it the dead-letter queue. */
+  isQueued(messageIds: readonly string[]): boolean
   /** What lies in a queue, oldest first, without receiving it. */
   peek(queueName: string, limit: number): PeekedMessage[]
   /** Moves all dead letters back to where they came from. */
   redrive(deadLetterQueue: string): { readonly moved: number }
-  /** Removes all messages, or those whose `CompanyId` attribute names the tenant. The queues stay. */
+  /** Removes all messages, or those whose job is the tenant's. The queues stay. */
   reset(tenant?: number): void
   /** Ends all waits with nothing. */
   close(): void
@@ -72,6 +74,7 @@ export function createQueues(options: QueuesOptions): Queues {
     },
     enqueue: (queueName, message) => store.tx(() => enqueue(engine, queueName, message)),
     consumer: (queueName, consumerOptions) => embeddedConsumer(engine, queueName, consumerOptions),
+    isQueued: messages.isQueued,
     overview: () =>
       registry.all().map((queue) => ({
         name: queue.name,

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { dialects } from '../../../contracts/job.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { JobRow } from '../../worker/ledger/tables.ts'
@@ -32,8 +33,8 @@ export const sendRequest = z.strictObject({
   recipients: z.number().int().min(1).max(1_000_000).default(10),
   bounces: z.number().int().min(0).default(0),
   certificate: z.boolean().default(false),
-  mode: z.enum(['api', 'sqs']).default('api'),
-  dialect: z.enum(['spec', 'detailed', 'flow', 'plugin']).default('spec'),
+  mode: z.enum(['api', 'sqs']).optional(),
+  dialect: z.enum(dialects).optional(),
   shape: z.enum(['batches', 'one-message', 'one-recipient-jobs']).default('batches'),
   tenant: z.number().int().min(0).default(1),
   event: z.string().optional(),

@@ -39,7 +39,7 @@ export function createCertificateRenderer({
   let closed = false
 
   const failed = ({ recipients }: RenderRequest, error: string): RenderedCertificate[] =>
-    recipients.map(({ recipient }) => ({ recipient, error }))
+    recipients.map(({ recipient }) => ({ recipient, error, temporary: true }))
 
   const start = (): Worker => {
     const worker = startThread()

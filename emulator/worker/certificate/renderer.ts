@@ -23,4 +23,5 @@ export interface CertificateInput {
 
 export type RenderedCertificate =
   | { readonly recipient: string; readonly pdf: Uint8Array; readonly findings: readonly string[] }
-  | { readonly recipient: string; readonly error: string }
+  /** `temporary`: it was not the certificate's fault, and may be tried again. */
+  | { readonly recipient: string; readonly error: string; readonly temporary?: boolean }

@@ -21,6 +21,8 @@ export interface AdmissionDeps {
   readonly journal: Journal
   /** Where certificates of jobs accepted now can be verified; fixed per job, since it is printed in the QR code. */
   readonly verifyBase: () => string
+  /** Whether one of these messages is still in a queue, be it the dead-letter queue. */
+  readonly isQueued: (messageIds: readonly string[]) => boolean
 }
 
 /** Job-level content that a later message of the same job must repeat. */
@@ -33,7 +35,7 @@ function fieldsOf(job: Job): JobFields {
  * Enters a message's job and recipients into the ledger, in one transaction with the caller's.
  * The same message twice changes nothing. Throws `job-conflict` where a known job or recipient comes with other content.
  */
-export function createAdmission({ store, clock, journal, verifyBase }: AdmissionDeps) {
+export function createAdmission({ store, clock, journal, verifyBase, isQueued }: AdmissionDeps) {
   const jobRow = (tenant: number, job: string) =>
     store.get<JobRow>('SELECT * FROM jobs WHERE tenant = ? AND job = ?', tenant, job)
 
@@ -65,6 +67,31 @@ export function createAdmission({ store, clock, journal, verifyBase }: Admission
       clock.now(),
     )
     return jobRow(job.tenant, String(job.jobId))!
+  }
+
+  /** Whether recipients are open that no message carries any more, say after PurgeQueue. */
+  const isLost = (row: JobRow): boolean => {
+    const open = store.get(
+      "SELECT 1 FROM recipients WHERE job_id = ? AND status IN ('pending', 'processing') LIMIT 1",
+      row.id,
+    )
+    if (open === undefined) return false
+    const carriers = store.all<{ message_id: string }>('SELECT message_id FROM job_messages WHERE job_id = ?', row.id)
+    return !isQueued(carriers.map(({ message_id }) => message_id))
+  }
+
+  /** A retry takes over its parent's failed recipients: they are not retried again unless it fails too. */
+  const takeOver = (parent: JobRow, child: JobRow, recipients: readonly Recipient[]) => {
+    for (const { key, email } of recipients) {
+      store.run(
+        `UPDATE recipients SET retried_by = ? WHERE job_id = ? AND status IN ('failed', 'permanently_failed')
+           AND (key = ? OR email = ?)`,
+        child.id,
+        parent.id,
+        key,
+        email,
+      )
+    }
   }
 
   const insertRecipient = (row: JobRow, recipient: Recipient): boolean =>
@@ -108,18 +135,19 @@ export function createAdmission({ store, clock, journal, verifyBase }: Admission
       }
       if (paths.length > 0) conflict(job, paths)
 
-      const messageIds = 'received' in messages ? [messages.received] : added > 0 ? messages.enqueue() : []
+      const messageIds =
+        'received' in messages ? [messages.received] : added > 0 || isLost(row) ? messages.enqueue() : []
       for (const id of messageIds) store.run('INSERT OR IGNORE INTO job_messages VALUES (?, ?)', id, row.id)
       const known = job.recipients.length - added
       // New recipients reopen a job that had ended: the one legal step back.
       const reopened = added > 0 && row.ended_at !== null
       store.run(
         `UPDATE jobs SET recipients = recipients + ?, duplicates = duplicates + ?,
-           status = iif(?, 'processing', status), ended_at = iif(?, NULL, ended_at) WHERE id = ?`,
+           status = iif(?, 'processing', status), ended_at = iif(?, NULL, ended_at),
+           settle_at = iif(?, NULL, settle_at) WHERE id = ?`,
         added,
         known + job.duplicates,
-        reopened ? 1 : 0,
-        reopened ? 1 : 0,
+        ...([reopened, reopened, reopened].map(Number) as [number, number, number]),
         row.id,
       )
       const moved = (of: JobRow, to: JobStatus) => {
@@ -135,8 +163,9 @@ export function createAdmission({ store, clock, journal, verifyBase }: Admission
         })
       }
       if (reopened) moved(row, 'processing')
-      const parent = before === undefined && row.parent !== null ? jobRow(row.tenant, row.parent) : undefined
-      if (parent !== undefined && parent.ended_at !== null) {
+      const parent = row.parent === null ? undefined : jobRow(row.tenant, row.parent)
+      if (parent !== undefined && added > 0) takeOver(parent, row, job.recipients)
+      if (parent !== undefined && parent.ended_at !== null && parent.status !== 'manual_retry' && added > 0) {
         store.run("UPDATE jobs SET status = 'manual_retry' WHERE id = ?", parent.id)
         moved(parent, 'manual_retry')
       }

@@ -7,12 +7,18 @@ import { createViews } from './views.ts'
 /** Every job, every recipient and what became of them: the one place that decides whether a mail is still to be sent. */
 export function createLedger(deps: AdmissionDeps & PassDeps) {
   const { store } = deps
+  let era = 0
   defineTables(store)
   return {
     admit: createAdmission(deps),
     ...createPasses(deps),
     ...createViews(store),
-    reset: (tenant?: number) => reset(store, tenant),
+    /** Grows with each reset: what was read before one must not be written after it. */
+    era: () => era,
+    reset(tenant?: number): void {
+      era++
+      reset(store, tenant)
+    },
   }
 }
 

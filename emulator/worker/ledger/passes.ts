@@ -3,6 +3,7 @@ import type { JobRef } from '../../../contracts/events.ts'
 import type { Dialect, Recipient, JobFields } from '../../../contracts/job.ts'
 import { jobStatusOf, type JobStatus } from '../../../contracts/status.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { EmulatorError } from '../../kernel/errors.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
@@ -19,7 +20,7 @@ export interface Leased {
 
 export interface Lease {
   readonly leased: readonly Leased[]
-  /** When the next of the asked recipients is due again (epoch ms); undefined where none is waiting. */
+  /** When the last of the asked recipients that wait is due again (epoch ms); undefined where none is waiting. */
   readonly nextDue: number | undefined
   /** Another pass holds some of them, until this time at the latest (epoch ms). */
   readonly heldUntil: number | undefined
@@ -33,9 +34,15 @@ export interface Certificate {
 
 /**
  * What one attempt for one recipient came to. `found`: an earlier attempt had sent the mail; `again`: the Message-ID of
- * one that may have gone out before, where nobody could be asked.
+ * one that may have gone out before, where nobody could be asked;
+ * `absent`: an earlier attempt had not.
  */
-export type Outcome = { readonly leased: Leased; readonly again?: string; readonly certificate?: Certificate } & (
+export type Outcome = {
+  readonly leased: Leased
+  readonly again?: string
+  readonly absent?: boolean
+  readonly certificate?: Certificate
+} & (
   | { result: 'sent'; messageId?: string; found?: boolean; feedback?: MailFeedback }
   | { result: 'failed'; permanent: boolean; error: string }
   | { result: 'deferred'; error: string; ambiguous: boolean }
@@ -92,6 +99,10 @@ export function createPasses(deps: PassDeps) {
   // Leases are wall time: after a suspended laptop wakes up they may have run out under a pass that still goes on.
   const busy = new Set<number>()
 
+  const forget = (leased: readonly Leased[]) => {
+    for (const { row } of leased) busy.delete(row.id)
+  }
+
   const jobById = (id: number) => store.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id)!
   const recipientById = (id: number) => store.get<RecipientRow>('SELECT * FROM recipients WHERE id = ?', id)!
 
@@ -104,7 +115,7 @@ export function createPasses(deps: PassDeps) {
         dialect: job.dialect,
         jobId: fields.jobId,
         tenant: job.tenant,
-        status: job.status,
+        status: ownStatus(job),
         sent: job.sent,
         failed: job.failed + job.permanently_failed,
         updates,
@@ -122,30 +133,56 @@ export function createPasses(deps: PassDeps) {
     journal.record({ type: 'job.status', ...refOf(job), from: job.status, to, sent: job.sent, failed })
   }
 
-  /** A parent reads completed or partial_failure by itself and its retries together. */
-  const concludeParent = (child: JobRow) => {
-    if (child.parent === null) return
-    const parent = store.get<JobRow>('SELECT * FROM jobs WHERE tenant = ? AND job = ?', child.tenant, child.parent)
-    if (parent === undefined || parent.ended_at === null) return
-    const retried = store.get<{ sent: number; failed: number; open: number }>(
-      `SELECT sum(sent) AS sent, sum(failed) AS failed, sum(ended_at IS NULL) AS open
-       FROM jobs WHERE tenant = ? AND parent = ?`,
-      child.tenant,
-      child.parent,
-    )!
-    if (retried.open > 0) return
-    const sent = Math.min(parent.recipients, parent.sent + retried.sent)
-    const failed = Math.min(retried.failed, parent.recipients - sent)
-    moveJob(
-      parent,
-      jobStatusOf({
-        recipients: parent.recipients,
-        sent,
-        failed,
-        permanentlyFailed: parent.recipients - sent - failed,
-        open: 0,
-      }),
+  /** How a job stands by its own recipients. */
+  const ownStatus = (job: JobRow): JobStatus =>
+    jobStatusOf({
+      recipients: job.recipients,
+      sent: job.sent,
+      failed: job.failed,
+      permanentlyFailed: job.permanently_failed,
+      open: job.recipients - job.sent - job.failed - job.permanently_failed,
+    })
+
+  /** What became of a failed recipient in the retries that took it over, the last word first. */
+  const lastWord = (row: RecipientRow): RecipientRow => {
+    let last = row
+    for (let depth = 0; depth < 100 && last.retried_by !== null; depth++) {
+      const again = store.get<RecipientRow>(
+        'SELECT * FROM recipients WHERE job_id = ? AND (key = ? OR email = ?) ORDER BY key = ? DESC LIMIT 1',
+        last.retried_by,
+        last.key,
+        last.email,
+        last.key,
+      )
+      if (again === undefined) break
+      last = again
+    }
+    return last
+  }
+
+  /** How an ended job stands: by itself and its retries together; manual_retry while one of them is open. */
+  const statusOf = (job: JobRow): JobStatus => {
+    const retried = store.all<RecipientRow>(
+      "SELECT * FROM recipients WHERE job_id = ? AND status IN ('failed', 'permanently_failed') AND retried_by IS NOT NULL",
+      job.id,
     )
+    const count = { sent: job.sent, failed: job.failed, permanently_failed: job.permanently_failed }
+    for (const row of retried) {
+      const { status } = lastWord(row)
+      if (status === 'pending' || status === 'processing') return 'manual_retry'
+      count[row.status as 'failed' | 'permanently_failed']--
+      count[status]++
+    }
+    return ownStatus({ ...job, ...count })
+  }
+
+  /** Moves an ended job, and the jobs that it retries, to where they stand now. */
+  const refresh = (job: JobRow) => {
+    if (job.ended_at === null) return
+    moveJob(job, statusOf(job))
+    if (job.parent === null) return
+    const parent = store.get<JobRow>('SELECT * FROM jobs WHERE tenant = ? AND job = ?', job.tenant, job.parent)
+    if (parent !== undefined && parent.id !== job.id) refresh(parent)
   }
 
   /** Ends the job where nothing is open any more, or says that it has begun. */
@@ -157,17 +194,7 @@ export function createPasses(deps: PassDeps) {
     if (cumulative[job.dialect]) {
       store.run('UPDATE jobs SET settle_at = ? WHERE id = ?', clock.deadline(deps.bounceWindowMs), id)
     }
-    moveJob(
-      job,
-      jobStatusOf({
-        recipients: job.recipients,
-        sent: job.sent,
-        failed: job.failed,
-        permanentlyFailed: job.permanently_failed,
-        open: 0,
-      }),
-    )
-    concludeParent(jobById(id))
+    refresh(jobById(id))
   }
 
   /** Notes a finding, once. */
@@ -210,7 +237,9 @@ export function createPasses(deps: PassDeps) {
       status,
       attempt,
       dueAt,
-      outcome.result === 'deferred' && outcome.ambiguous ? 1 : 0,
+      outcome.result === 'deferred' && (outcome.ambiguous || (row.interrupted === 1 && outcome.absent !== true))
+        ? 1
+        : 0,
       error,
       outcome.result === 'sent' ? (outcome.messageId ?? null) : null,
       outcome.result === 'sent' ? clock.now() : null,
@@ -265,14 +294,20 @@ export function createPasses(deps: PassDeps) {
         let heldUntil: number | undefined
         for (const key of keys) {
           const row = store.get<RecipientRow>('SELECT * FROM recipients WHERE job_id = ? AND key = ?', jobId, key)
-          if (row === undefined || (row.status !== 'pending' && row.status !== 'processing')) continue
+          if (row === undefined) {
+            throw new EmulatorError(
+              'recipient-unknown',
+              `The ledger knows no recipient ${key} of this job: was it reset?`,
+            )
+          }
+          if (row.status !== 'pending' && row.status !== 'processing') continue
           const held = busy.has(row.id) || (row.lease_owner !== null && row.lease_until > now)
           if (held) {
-            heldUntil = Math.max(row.lease_until, heldUntil ?? 0)
+            heldUntil = Math.max(row.lease_until, now + 1000, heldUntil ?? 0)
             continue
           }
           if (row.due_at > now) {
-            nextDue = Math.min(row.due_at, nextDue ?? Infinity)
+            nextDue = Math.max(row.due_at, nextDue ?? 0)
             continue
           }
           store.run(
@@ -300,13 +335,11 @@ export function createPasses(deps: PassDeps) {
       })
     },
 
-    /** Writes a pass's outcomes, callback and journal in one transaction; returns when its next recipient is due. */
+    /** Writes a pass's outcomes, callback and journal in one transaction; returns when the last that it deferred is due. */
     conclude(jobId: number, messageId: string, result: PassResult, milliseconds: number): number | undefined {
       const { outcomes, findings, stored } = result
       return store.tx(() => {
-        store.afterCommit(() => {
-          for (const { leased } of outcomes) busy.delete(leased.row.id)
-        })
+        store.afterCommit(() => forget(outcomes.map(({ leased }) => leased)))
         const job = store.get<JobRow>('SELECT * FROM jobs WHERE id = ?', jobId)
         // The job may have been reset while the pass went on.
         if (job === undefined) return undefined
@@ -327,7 +360,7 @@ export function createPasses(deps: PassDeps) {
         for (const { leased, result } of outcomes) {
           if (result !== 'deferred') continue
           const row = recipientById(leased.row.id)
-          if (row.status === 'pending') nextDue = Math.min(nextDue ?? Infinity, row.due_at)
+          if (row.status === 'pending') nextDue = Math.max(nextDue ?? 0, row.due_at)
         }
         return nextDue
       })
@@ -338,13 +371,22 @@ export function createPasses(deps: PassDeps) {
       store.tx(() => {
         for (const { row } of leased) {
           store.run(
-            "UPDATE recipients SET status = 'pending', lease_owner = NULL, lease_until = 0, interrupted = 1 WHERE id = ?",
+            "UPDATE recipients SET status = 'pending', lease_owner = NULL, lease_until = 0, interrupted = ? WHERE id = ?",
+            row.interrupted,
             row.id,
           )
         }
-        store.afterCommit(() => {
-          for (const { row } of leased) busy.delete(row.id)
-        })
+        forget(leased)
+      })
+    },
+
+    /** Gives up a pass that could not be concluded: what it did is looked up when its message comes again. */
+    abandon(leased: readonly Leased[]): void {
+      forget(leased)
+      store.tx(() => {
+        for (const { row } of leased) {
+          store.run('UPDATE recipients SET lease_owner = NULL, lease_until = 0, interrupted = 1 WHERE id = ?', row.id)
+        }
       })
     },
 
@@ -398,11 +440,20 @@ export function createPasses(deps: PassDeps) {
           const job = jobById(jobId)
           if (!cumulative[job.dialect]) callbackFor(job, list)
         }
-        for (const job of store.all<JobRow>('SELECT * FROM jobs WHERE settle_at <= ?', now)) {
+        for (const job of store.all<JobRow>('SELECT * FROM jobs WHERE settle_at <= ? AND ended_at IS NOT NULL', now)) {
+          const { at } = store.get<{ at: number | null }>(
+            'SELECT max(due_at) AS at FROM feedback WHERE job_id = ?',
+            job.id,
+          )!
+          if (at !== null) {
+            // The provider has more to report: tell of it too.
+            store.run('UPDATE jobs SET settle_at = ? WHERE id = ?', Math.max(at, now) + 1, job.id)
+            continue
+          }
           store.run('UPDATE jobs SET settle_at = NULL WHERE id = ?', job.id)
-          // What is still to be reported settles the job again.
-          if (store.get('SELECT 1 FROM feedback WHERE job_id = ?', job.id) !== undefined) continue
-          const told = job.dialect === 'flow' ? "status IN ('failed', 'permanently_failed')" : 'TRUE'
+          const ended =
+            job.dialect === 'flow' ? "('failed', 'permanently_failed')" : "('sent', 'failed', 'permanently_failed')"
+          const told = `status IN ${ended}`
           const rows = store.all<RecipientRow>(
             `SELECT * FROM recipients WHERE job_id = ? AND ${told} ORDER BY id`,
             job.id,

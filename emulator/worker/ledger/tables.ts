@@ -50,12 +50,14 @@ export interface RecipientRow {
   certificate_url: string | null
   certificate_code: string | null
   sent_at: number | null
+  /** The job that tried again after this recipient had failed. */
+  retried_by: number | null
 }
 
 export function defineTables(store: Store): void {
   store.define(`
     CREATE TABLE IF NOT EXISTS jobs (
-      id INTEGER PRIMARY KEY,
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
       tenant INTEGER NOT NULL,
       job TEXT NOT NULL,
       raw_id TEXT NOT NULL,
@@ -81,12 +83,14 @@ export function defineTables(store: Store): void {
       UNIQUE (tenant, job)
     );
     CREATE INDEX IF NOT EXISTS jobs_settle ON jobs (settle_at) WHERE settle_at IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS jobs_parent ON jobs (tenant, parent) WHERE parent IS NOT NULL;
     CREATE TABLE IF NOT EXISTS job_messages (
       message_id TEXT PRIMARY KEY,
       job_id INTEGER NOT NULL
     ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS job_messages_job ON job_messages (job_id);
     CREATE TABLE IF NOT EXISTS recipients (
-      id INTEGER PRIMARY KEY,
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
       job_id INTEGER NOT NULL,
       key TEXT NOT NULL,
       email TEXT NOT NULL,
@@ -105,8 +109,10 @@ export function defineTables(store: Store): void {
       certificate_url TEXT,
       certificate_code TEXT,
       sent_at INTEGER,
+      retried_by INTEGER,
       UNIQUE (job_id, key)
     );
+    CREATE INDEX IF NOT EXISTS recipients_failed ON recipients (job_id) WHERE status IN ('failed', 'permanently_failed');
     CREATE INDEX IF NOT EXISTS recipients_leased ON recipients (lease_owner) WHERE lease_owner IS NOT NULL;
     CREATE INDEX IF NOT EXISTS recipients_code ON recipients (certificate_code) WHERE certificate_code IS NOT NULL;
     CREATE TABLE IF NOT EXISTS feedback (

@@ -106,14 +106,28 @@ export function createViews(store: Store) {
       )
       return { recipients: rows.map(recipientOf), next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null }
     },
-    /** The failed recipients as they were sent, for a retry. */
+    /** The failed recipients as they were sent, for a retry; without those whom another retry has taken over. */
     failed: (jobId: number): Recipient[] =>
       store
         .all<{ content: string }>(
-          "SELECT content FROM recipients WHERE job_id = ? AND status IN ('failed', 'permanently_failed') ORDER BY id",
+          `SELECT r.content FROM recipients r WHERE r.job_id = ? AND r.status IN ('failed', 'permanently_failed')
+             AND (r.retried_by IS NULL OR EXISTS (
+               SELECT 1 FROM recipients again WHERE again.job_id = r.retried_by
+                 AND (again.key = r.key OR again.email = r.email) AND again.retried_by IS NULL
+                 AND again.status IN ('failed', 'permanently_failed')))
+           ORDER BY r.id`,
           jobId,
         )
         .map((row) => JSON.parse(row.content) as Recipient),
+    /** The Message-IDs of what was sent for a tenant. */
+    messageIds: (tenant: number): string[] =>
+      store
+        .all<{ message_id: string }>(
+          `SELECT r.message_id FROM recipients r JOIN jobs j ON j.id = r.job_id
+           WHERE j.tenant = ? AND r.message_id IS NOT NULL`,
+          tenant,
+        )
+        .map((row) => row.message_id),
     /** The certificate with this verification code. */
     certificate: (code: string) =>
       store.get<{ job: string; tenant: number; certificate_key: string; sent_at: number | null; content: string }>(
