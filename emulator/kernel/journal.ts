@@ -58,12 +58,10 @@ export function createJournal({ store, clock }: { store: Store; clock: Clock }):
         job,
         JSON.stringify(event),
       )
-      // One call a listener: one that throws does not keep the entry from the others.
-      for (const listener of listeners) {
-        store.afterCommit(() => {
-          if (listeners.has(listener)) listener({ id, at, event })
-        })
-      }
+      store.afterCommit(() => {
+        // Each on its own (the commit is over, so it is called at once): one that throws does not harm the others.
+        for (const listener of listeners) store.afterCommit(() => listener({ id, at, event }))
+      })
     },
     subscribe(listener) {
       listeners.add(listener)

@@ -168,7 +168,7 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
             const value = savepoint(run)
             settle.push(() => resolve(value))
           } catch (error) {
-            if (error === lost) throw error
+            if (lost !== undefined) throw lost
             settle.push(() => reject(error))
           }
         }

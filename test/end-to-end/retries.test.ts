@@ -1,45 +1,10 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { expect, it, onTestFinished } from 'vitest'
-import { SMTPServer } from 'smtp-server'
+import { expect, it } from 'vitest'
 import { virtualClock } from '../../emulator/kernel/clock.ts'
+import { deferringMail } from './deferring-mail.ts'
 import { running, specJob } from './running.ts'
 
-/** A mail server that defers the addresses named, as often as said, and a Mailpit API that finds nothing. */
-async function deferringMail(deferrals: Record<string, number>) {
-  const tries = new Map<string, number>()
-  const smtp = new SMTPServer({
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    onRcptTo({ address }, _session, callback) {
-      const before = tries.get(address) ?? 0
-      tries.set(address, before + 1)
-      if (before < (deferrals[address] ?? 0)) {
-        callback(Object.assign(new Error('4.7.0 try again later'), { responseCode: 451 }))
-      } else callback()
-    },
-    onData(stream, _session, callback) {
-      stream.resume()
-      stream.once('end', () => callback())
-    },
-  })
-  smtp.listen(0, '127.0.0.1')
-  await once(smtp.server, 'listening')
-  const api = createServer((_request, response) => {
-    response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ Version: 'test', Messages: 0, messages: [] }))
-  })
-  api.listen(0, '127.0.0.1')
-  await once(api, 'listening')
-  onTestFinished(() => {
-    api.close()
-    smtp.close(() => undefined)
-  })
-  const port = (server: { address(): unknown }) => (server.address() as { port: number }).port
-  return { smtp: `127.0.0.1:${port(smtp.server)}`, mailpit: `http://127.0.0.1:${port(api)}`, tries }
-}
-
 it('a temporary error is tried again 5 s, 30 s and 2 minutes after the end of its pass, then given up', async () => {
-  const mail = await deferringMail({ 'user1@example.com': 99 })
+  const mail = await deferringMail((address) => (address === 'user1@example.com' ? 99 : 0))
   const clock = virtualClock()
   const emulator = await running({ smtp: mail.smtp, mailpit: mail.mailpit, clock })
   await emulator.submit(specJob())
@@ -68,7 +33,7 @@ it('a temporary error is tried again 5 s, 30 s and 2 minutes after the end of it
 })
 
 it('a retry of the failed is a new job whose parent reads manual_retry, then completed by both together', async () => {
-  const mail = await deferringMail({ 'user1@example.com': 1 })
+  const mail = await deferringMail((address) => (address === 'user1@example.com' ? 1 : 0))
   const emulator = await running({ smtp: mail.smtp, mailpit: mail.mailpit, cloud_retry_policy: [] })
   await emulator.submit(specJob())
   const parent = await emulator.settled(specJob().job_id)
@@ -80,4 +45,37 @@ it('a retry of the failed is a new job whose parent reads manual_retry, then com
   const child = await emulator.settled(job_id)
   expect(child).toMatchObject({ status: 'completed', parent_job_id: specJob().job_id })
   expect((await emulator.job(specJob().job_id)).status).toBe('completed')
+})
+
+it('a retry pressed twice mails nobody twice, and one of two retried leaves the parent partial', async () => {
+  const mail = await deferringMail(() => 1)
+  const emulator = await running({ smtp: mail.smtp, mailpit: mail.mailpit, cloud_retry_policy: [] })
+  await emulator.submit(specJob())
+  expect((await emulator.settled(specJob().job_id)).status).toBe('failed')
+  const retry = (recipient?: string) =>
+    fetch(`${emulator.url}/_offload/jobs/${specJob().job_id}/retry`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(recipient === undefined ? {} : { recipient }),
+    })
+  const parent = async () => (await emulator.job(specJob().job_id)).status
+
+  const [one, same] = await Promise.all([retry('1001'), retry('1001')])
+  expect([one.status, same.status]).toEqual([202, 409])
+  await emulator.settled(((await one.json()) as { job_id: string }).job_id)
+  expect(await parent()).toBe('partial_failure')
+
+  const [rest, again] = await Promise.all([retry(), retry()])
+  expect([rest.status, again.status]).toEqual([202, 409])
+  await emulator.settled(((await rest.json()) as { job_id: string }).job_id)
+  expect(await parent()).toBe('completed')
+  expect([...mail.tries.values()]).toEqual([2, 2])
+})
+
+it('a message of many passes whose recipients were all deferred comes back once, not once a pass', async () => {
+  const mail = await deferringMail(() => 1)
+  const emulator = await running({ smtp: mail.smtp, mailpit: mail.mailpit, speed: 50 })
+  const recipients = Array.from({ length: 2600 }, (_, at) => ({ userid: at + 1, email: `u${at + 1}@example.com` }))
+  await emulator.submit(specJob({ recipients }))
+  expect((await emulator.settled(specJob().job_id)).totals).toMatchObject({ sent: 2600, failed: 0, pending: 0 })
 })
