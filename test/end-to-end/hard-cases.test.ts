@@ -49,13 +49,27 @@ it('a cumulative callback comes although the provider still has a delivery to re
     job_id: 8,
     type: 'csv_import',
     company_id: 1,
+    recipients: [{ email: 'success@simulator.amazonses.com', password: 'x' }],
+  })
+  await emulator.event('callback.settled')
+  expect(moodle.received.map(({ raw }) => JSON.parse(raw.toString()) as unknown)).toEqual([
+    expect.objectContaining({ status: 'completed', emails_sent: 1, emails_failed: 0 }),
+  ])
+})
+
+it('a cumulative callback counts a late bounce as failed, by name', async () => {
+  const moodle = await receiver()
+  const emulator = await running({ callback_url: moodle.url })
+  await emulator.submit({
+    job_id: 9,
+    type: 'csv_import',
+    company_id: 1,
     recipients: [
-      { email: 'success@simulator.amazonses.com', password: 'x' },
+      { email: 'well@example.com', password: 'x' },
       { email: 'bounce@simulator.amazonses.com', password: 'x' },
     ],
   })
-  await emulator.event('mail.feedback', ({ kind }) => kind === 'bounce')
-  await emulator.settled(8)
+  await emulator.event('callback.settled')
   expect(JSON.parse(moodle.received.at(-1)?.raw.toString() ?? '')).toMatchObject({
     status: 'completed',
     emails_sent: 1,

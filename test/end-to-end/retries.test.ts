@@ -72,7 +72,7 @@ it('a retry pressed twice mails nobody twice, and one of two retried leaves the 
   expect([...mail.tries.values()]).toEqual([2, 2])
 })
 
-it('a message of many passes whose recipients were all deferred comes back once, not once a pass', async () => {
+it('a message of many passes, each of whose recipients is deferred once, ends with all of them sent', async () => {
   const mail = await deferringMail(() => 1)
   const emulator = await running({ smtp: mail.smtp, mailpit: mail.mailpit, speed: 50 })
   const recipients = Array.from({ length: 2600 }, (_, at) => ({ userid: at + 1, email: `u${at + 1}@example.com` }))

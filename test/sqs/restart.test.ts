@@ -48,6 +48,29 @@ describe('after a restart', () => {
     expect((await receive()).map(({ Body }) => Body)).toEqual(['waiting', 'delayed'])
   })
 
+  it('a message that the embedded worker has renewed is visible at once too', async () => {
+    sqs.queue('jobs')
+    await send('renewed')
+    const consumer = sqs.queues.consumer('jobs', { visibilityTimeoutMs: 30_000 })
+    const message = await consumer.receive(never)
+    if (message === undefined) throw new Error('nothing received')
+    await consumer.renew(message, sqs.clock.now() + 60_000)
+    await sqs.clock.advance(45_000)
+    expect(await receive()).toEqual([])
+    await restart()
+    expect(await receive()).toMatchObject([{ Body: 'renewed' }])
+  })
+
+  it('a message that was given back is visible at once and was not received', async () => {
+    sqs.queue('jobs')
+    await send('unworked')
+    const consumer = sqs.queues.consumer('jobs', { visibilityTimeoutMs: 30_000 })
+    const message = await consumer.receive(never)
+    if (message === undefined) throw new Error('nothing received')
+    await consumer.release(message)
+    expect(await consumer.receive(never)).toMatchObject({ body: 'unworked', receiveCount: 1 })
+  })
+
   it('what the embedded worker held is visible at once; what others hold, and what it deferred, is not', async () => {
     sqs.queue('jobs')
     for (const body of ['embedded', 'deferred', 'outside']) await send(body)

@@ -143,11 +143,11 @@ export function createAdmission({ store, clock, journal, verifyBase, isQueued }:
       const reopened = added > 0 && row.ended_at !== null
       store.run(
         `UPDATE jobs SET recipients = recipients + ?, duplicates = duplicates + ?,
-           status = iif(?, 'processing', status), ended_at = iif(?, NULL, ended_at),
-           settle_at = iif(?, NULL, settle_at) WHERE id = ?`,
+           status = iif(?, 'processing', status), ended_at = iif(?, NULL, ended_at) WHERE id = ?`,
         added,
         known + job.duplicates,
-        ...([reopened, reopened, reopened].map(Number) as [number, number, number]),
+        Number(reopened),
+        Number(reopened),
         row.id,
       )
       const moved = (of: JobRow, to: JobStatus) => {
