@@ -146,19 +146,26 @@ describe('bad input', () => {
   })
 
   it('invalid addresses fail alone; the rest of the job goes on', async () => {
-    const { submit, settled, mailpit, url } = await running()
-    const recipients = ['good@example.com', 'no-at-sign', 'a b@example.com', 'x@y\r\nBcc: all@example.com'].map(
-      (email, at) => ({ userid: at + 1, email }),
-    )
+    const { submit, settled, mailpit, url, journal } = await running()
+    const recipients = [
+      'good@example.com',
+      'no-at-sign',
+      'a b@example.com',
+      'x@y\r\nBcc: all@example.com',
+      'zoë@example.com',
+    ].map((email, at) => ({ userid: at + 1, email }))
     expect((await submit(specJob({ recipients }))).status).toBe(202)
     const { totals, status } = await settled(specJob().job_id)
-    expect([totals.sent, totals.failed, status]).toEqual([1, 3, 'completed'])
+    expect([totals.sent, totals.failed, status]).toEqual([1, 4, 'completed'])
     expect((await mailpit.listMessages()).total).toBe(1)
+    const account = JSON.stringify(journal.read())
+    for (const { email } of recipients) expect(account, 'the journal holds no addresses').not.toContain(email)
     const failed = await (await fetch(`${url}/_offload/jobs/${specJob().job_id}/recipients?failed=true`)).json()
     expect((failed as { recipients: { error: string }[] }).recipients.map(({ error }) => error)).toEqual([
       expect.stringContaining('Invalid address'),
       expect.stringContaining('Invalid address'),
       expect.stringContaining('Invalid address'),
+      expect.stringContaining('non-ASCII'),
     ])
   })
 })

@@ -226,6 +226,8 @@ export function createPasses(deps: PassDeps) {
             ? 'permanently_failed'
             : 'failed'
     const error = outcome.result === 'sent' ? null : outcome.error
+    // Servers repeat the address in what they say; the journal must not hold it.
+    const told = error?.replaceAll(row.email, '(address)') ?? ''
     // Counted from the end of the pass that it failed in.
     const dueAt = status === 'pending' ? clock.deadline(retrySchedule[attempt - 1]!) : 0
     const { changes } = store.run(
@@ -276,10 +278,10 @@ export function createPasses(deps: PassDeps) {
       }
     }
     if (status === 'pending') {
-      journal.record({ type: 'recipient.retry', ...ref, attempt, dueAt, error: error ?? '' })
+      journal.record({ type: 'recipient.retry', ...ref, attempt, dueAt, error: told })
       return undefined
     }
-    journal.record({ type: 'recipient.outcome', ...ref, status, attempt, ...(error === null ? {} : { error }) })
+    journal.record({ type: 'recipient.outcome', ...ref, status, attempt, ...(error === null ? {} : { error: told }) })
     store.run(`UPDATE jobs SET ${status} = ${status} + 1 WHERE id = ?`, job.id)
     return updateOf(recipientById(row.id))
   }
