@@ -31,8 +31,16 @@ const places: Readonly<Record<string, Place>> = {
   'emulator/version.ts': { imports: [] },
   'emulator/dashboard': { imports: services, without: protocols },
   'emulator/http': { imports: ['emulator/dashboard', 'emulator/version.ts', ...services] },
+  'emulator/operations.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/emulator.ts': {
-    imports: ['emulator/config.ts', 'emulator/version.ts', 'emulator/http', 'emulator/dashboard', ...services],
+    imports: [
+      'emulator/operations.ts',
+      'emulator/config.ts',
+      'emulator/version.ts',
+      'emulator/http',
+      'emulator/dashboard',
+      ...services,
+    ],
   },
   'emulator/cli': {
     imports: [

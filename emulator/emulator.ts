@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import Fastify from 'fastify'
-import type { JobFields } from '../contracts/job.ts'
 import { createIngest } from './cloud/ingest/ingest.ts'
 import { createRetry } from './cloud/ingest/retry.ts'
 import { createInbox } from './cloud/inbox/inbox.ts'
@@ -13,7 +12,7 @@ import { createObjects } from './cloud/objects/objects.ts'
 import { createQueues } from './cloud/queue/queues.ts'
 import { configSchema, type Config, type ConfigInput } from './config.ts'
 import { createApp, type RequestLine } from './http/app.ts'
-import { controlFace, type SendRequest } from './http/control/face.ts'
+import { controlFace } from './http/control/face.ts'
 import { guard } from './http/guard.ts'
 import { ingestFace } from './http/ingest/face.ts'
 import { listen, portTaken } from './http/listen.ts'
@@ -29,14 +28,13 @@ import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
 import { openStore } from './kernel/store.ts'
 import { createMoodle } from './moodle/moodle.ts'
-import { sampleRecipients } from './moodle/sample-people.ts'
 import { settingsToCopy } from './moodle/settings-to-copy.ts'
+import { createOperations } from './operations.ts'
 import { version } from './version.ts'
 import { createAttempt } from './worker/attempt.ts'
 import { createCallbacks } from './worker/callbacks/callbacks.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
-import type { JobRow } from './worker/ledger/tables.ts'
 import { createPool } from './worker/pool.ts'
 import { createSettler } from './worker/settler.ts'
 import { createStages } from './worker/stages.ts'
@@ -52,9 +50,6 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 
 /** The queue's visibility timeout, as AWS sets it where nobody does. */
 const visibilitySeconds = 30
-
-/** What invented certificates are for. */
-const sampleCourse = { course_name: 'Introduction to PHP', completion_date: '2025-11-18' }
 
 /** A running emulator. Base URLs are without a final slash; `smtp` is host:port. */
 export interface Emulator {
@@ -251,69 +246,17 @@ async function start(
     },
   })
 
-  const resubmit = createRetry({ store, clock, ids, ingest })
-  /** Retries a job's failed recipients: by the stand-in where it submitted the job, else by a new job of our own. */
-  const retryNow = async (job: JobRow, recipient?: string) => {
-    const failed = ledger.failed(job.id).filter(({ key }) => recipient === undefined || key === recipient)
-    if (failed.length === 0) {
-      throw new EmulatorError(
-        'nothing-to-retry',
-        `Job ${job.job} has no failed recipient${recipient === undefined ? '' : ` ${recipient}`}.`,
-      )
-    }
-    if (moodle.job(job.job)?.tenantid === job.tenant) {
-      // The stand-in knows recipients by userid, row id or address; the ledger's key may be a hash.
-      const named = failed[0]?.userid === undefined ? failed[0]?.email : String(failed[0].userid)
-      const { jobIds, recipients } = await moodle.retry(
-        job.job,
-        recipient === undefined || named === undefined ? {} : { recipient: named },
-      )
-      return { job_id: jobIds[0] ?? '', recipients }
-    }
-    const { job_id, recipients } = await resubmit(JSON.parse(job.fields) as JobFields, failed)
-    return { job_id, recipients }
-  }
-
-  // One after the other: a button pressed twice finds that the first press has taken the failed over.
-  let retrying: Promise<unknown> = Promise.resolve()
-  const retry = (job: JobRow, recipient?: string) => {
-    const result = retrying.then(() => retryNow(job, recipient))
-    retrying = result.catch(() => undefined)
-    return result
-  }
-
-  const reset = (tenant?: number) => {
-    store.tx(() => {
-      if (tenant === undefined) inbox.reset()
-      else inbox.deleteSent(ledger.messageIds(tenant))
-      queues.reset(tenant)
-      ledger.reset(tenant)
-      ingest.reset(tenant)
-      callbacks.reset(tenant)
-      objects.reset(tenant)
-      moodle.reset(tenant)
-      journal.record({ type: 'state.reset', ...(tenant === undefined ? {} : { tenant }) })
-    })
-  }
-
-  const send = async (request: SendRequest) => {
-    const sample = await sampleRecipients({
-      count: request.recipients,
-      kind: request.type,
-      bounces: request.bounces,
-      seed: request.seed ?? seed,
-    })
-    return await moodle.submit({
-      ...sample,
-      templateData: { ...sample.templateData, ...(request.certificate ? sampleCourse : {}) },
-      tenant: request.tenant,
-      certificate: request.certificate,
-      mode: request.mode ?? (config.cloud_mode === 'sqs' ? 'sqs' : 'api'),
-      dialect: request.dialect ?? config.dialect,
-      shape: request.shape,
-      ...(request.event === undefined ? {} : { event: request.event }),
-    })
-  }
+  const { retry, reset, send } = createOperations({
+    store,
+    journal,
+    config,
+    seed,
+    ledger,
+    moodle,
+    resubmit: createRetry({ store, clock, ids, ingest }),
+    forget: [queues, ingest, callbacks, objects, moodle],
+    inbox,
+  })
 
   const settings = () =>
     settingsToCopy({

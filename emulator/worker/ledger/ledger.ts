@@ -1,17 +1,28 @@
 import type { Store } from '../../kernel/store.ts'
+import type { CallbackPort } from '../ports.ts'
 import { createAdmission, type AdmissionDeps } from './admission.ts'
 import { createPasses, type PassDeps } from './passes.ts'
 import { defineTables } from './tables.ts'
+import { createSettlement } from './settlement.ts'
+import { createStanding, type StandingDeps } from './standing.ts'
+import { createTelling } from './telling.ts'
 import { createViews } from './views.ts'
 
+export type LedgerDeps = AdmissionDeps &
+  StandingDeps &
+  Omit<PassDeps, 'standing' | 'tell'> & { readonly callbacks: CallbackPort }
+
 /** Every job, every recipient and what became of them: the one place that decides whether a mail is still to be sent. */
-export function createLedger(deps: AdmissionDeps & PassDeps) {
-  const { store } = deps
+export function createLedger(deps: LedgerDeps) {
+  const { store, clock, journal } = deps
   let era = 0
   defineTables(store)
+  const standing = createStanding(deps)
+  const tell = createTelling(deps)
   return {
     admit: createAdmission(deps),
-    ...createPasses(deps),
+    ...createPasses({ ...deps, standing, tell }),
+    ...createSettlement({ store, clock, journal, standing, tell }),
     ...createViews(store),
     /** Grows with each reset: what was read before one must not be written after it. */
     era: () => era,

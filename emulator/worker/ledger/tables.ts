@@ -112,6 +112,7 @@ export function defineTables(store: Store): void {
       retried_by INTEGER,
       UNIQUE (job_id, key)
     );
+    CREATE INDEX IF NOT EXISTS recipients_email ON recipients (job_id, email);
     CREATE INDEX IF NOT EXISTS recipients_failed ON recipients (job_id) WHERE status IN ('failed', 'permanently_failed');
     CREATE INDEX IF NOT EXISTS recipients_leased ON recipients (lease_owner) WHERE lease_owner IS NOT NULL;
     CREATE INDEX IF NOT EXISTS recipients_code ON recipients (certificate_code) WHERE certificate_code IS NOT NULL;
