@@ -1,7 +1,7 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../kernel/clock.ts'
-import { guard, type GuardDeps } from './guard.ts'
-import { rewriteUrl } from './router.ts'
+import { guard, refuseForeign, type GuardDeps } from './guard.ts'
+import { originForm, rewriteUrl } from './router.ts'
 import { sendProblem } from './problem.ts'
 
 /** One answered request, for the live log. */
@@ -36,18 +36,29 @@ export interface AppDeps {
 /** The one port: each protocol in a scope of its own, with its own parsers, errors and 404. */
 export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }: AppDeps): FastifyInstance {
   const app = Fastify({
-    rewriteUrl: (request) => rewriteUrl(request),
+    rewriteUrl(request) {
+      // What is signed, shown and logged is the path, however the client wrote the target.
+      Object.assign(request, { originalUrl: originForm(request.url ?? '/') })
+      return rewriteUrl(request)
+    },
     loggerInstance: errorLogger(onError),
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 2048 },
-    clientErrorHandler(_error, socket) {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    clientErrorHandler(error, socket) {
+      if (error.code === 'ECONNRESET' || !socket.writable) return
+      const detail = `This is no HTTP request that can be read: ${error.message} (${error.code}).`
+      const body = JSON.stringify({ type: 'about:blank', status: 400, title: 'Bad request', detail })
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
+          `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      )
     },
   })
   const own = guard(guardDeps)
 
+  app.addHook('onRequest', refuseForeign)
   app.addHook('onResponse', async (request, reply) => {
     const operation = operationOf(request.headers['x-amz-target'], request.body)
     onRequest({
@@ -56,7 +67,7 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
       path: request.originalUrl.replace(/\?.*$/s, ''),
       status: reply.statusCode,
       milliseconds: Math.round(reply.elapsedTime),
-      service: serviceOf(request.method, request.url),
+      service: serviceOf(request.method, request.url.replace(/\?.*$/s, '')),
       ...(operation === undefined ? {} : { operation }),
     })
   })
@@ -87,13 +98,13 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
   return app
 }
 
-function serviceOf(method: string, url: string): RequestLine['service'] {
-  if (url.startsWith('/@sqs')) return 'sqs'
-  if (url.startsWith('/@s3')) return 's3'
-  if (url.startsWith('/_offload/page')) return 'page'
-  if (url.startsWith('/_offload')) return 'control'
-  if (url.startsWith('/local/')) return 'moodle'
-  return url === '/jobs' || url === '/health' || method === 'POST' ? 'ingest' : 'page'
+function serviceOf(method: string, path: string): RequestLine['service'] {
+  if (path.startsWith('/@sqs')) return 'sqs'
+  if (path.startsWith('/@s3')) return 's3'
+  if (path.startsWith('/_offload/page')) return 'page'
+  if (path.startsWith('/_offload')) return 'control'
+  if (path.startsWith('/local/')) return 'moodle'
+  return path === '/jobs' || path === '/health' || method === 'POST' ? 'ingest' : 'page'
 }
 
 function operationOf(target: unknown, body: unknown): string | undefined {
@@ -106,10 +117,13 @@ function operationOf(target: unknown, body: unknown): string | undefined {
 /** Fastify logs through this; only errors are for a person, and they go where the composition root says. */
 function errorLogger(onError: (error: unknown) => void): FastifyBaseLogger {
   const silent = () => undefined
+  const report = (error: unknown) => {
+    if (!isHangUp(error)) onError(error)
+  }
   const logger: FastifyBaseLogger = {
     level: 'error',
-    fatal: onError,
-    error: onError,
+    fatal: report,
+    error: report,
     warn: silent,
     info: silent,
     debug: silent,
@@ -118,4 +132,9 @@ function errorLogger(onError: (error: unknown) => void): FastifyBaseLogger {
     child: () => logger,
   }
   return logger
+}
+
+/** What Node throws into a request whose client went away in the middle of its body: no defect of ours. */
+function isHangUp(error: unknown): boolean {
+  return error instanceof Error && error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET'
 }

@@ -25,7 +25,8 @@ export function acceptRawBodies(scope: FastifyInstance, limit: number): void {
       if (size > drained) payload.destroy()
     })
     payload.on('end', () => done(size > limit ? new BodyTooLarge(limit) : null, Buffer.concat(chunks)))
-    payload.on('error', (error) => done(error))
+    // The client hung up: there is nobody to answer, and nothing to report.
+    payload.on('error', () => undefined)
     payload.on('close', () => {
       if (size > drained) done(new BodyTooLarge(limit))
     })

@@ -23,8 +23,7 @@ export interface GuardDeps {
 }
 
 /**
- * Stands before the page and the control API: a known Host against DNS rebinding, no other site's forms and scripts, and
- * a token beyond loopback
+ * Stands before the page and the control API: a known Host against DNS rebinding, and a token beyond loopback
  * (`Authorization: Bearer`, `x-api-key`, or `?token=` once, which a browser keeps as a cookie).
  */
 export function guard({ hosts, token }: GuardDeps) {
@@ -41,13 +40,6 @@ export function guard({ hosts, token }: GuardDeps) {
         status: 403,
         title: 'Unknown host',
         detail: `This page answers to localhost, private addresses and the names given by --host or --public-url, not to "${host}".`,
-      })
-    }
-    if (isForeign(request)) {
-      return sendProblem(reply, {
-        status: 403,
-        title: 'Foreign origin',
-        detail: `A page of ${request.headers.origin} asked a browser to do this; only our own pages may.`,
       })
     }
     if (isLoopback(request.ip)) return undefined
@@ -75,10 +67,27 @@ function hostName(header: string): string {
     .toLowerCase()
 }
 
-/** Whether another site's page sends this: browsers name the page's origin whenever something could be changed. */
-function isForeign({ method, headers: { origin, host } }: FastifyRequest): boolean {
-  if (origin === undefined || method === 'GET' || method === 'HEAD') return false
-  return !URL.canParse(origin) || new URL(origin).host !== host
+/**
+ * Stands before everything: what another site's page makes a browser send is refused, be it a form that purges a queue.
+ * Only browsers send these headers; an SDK or a server sends neither.
+ */
+export async function refuseForeign(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  const sender = foreignSender(request)
+  if (sender === undefined) return undefined
+  return sendProblem(reply, {
+    status: 403,
+    title: 'Foreign origin',
+    detail: `A page of ${sender} asked a browser to do this; only our own pages may. A server's own request, without Origin and Sec-Fetch-Site, is taken.`,
+  })
+}
+
+function foreignSender({ method, url, headers }: FastifyRequest): string | undefined {
+  const { origin, host, 'sec-fetch-site': site } = headers
+  if (method === 'OPTIONS') return undefined
+  if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)) return origin
+  // A link from elsewhere may be followed, but SQS changes things by GET too: an image's address would do.
+  if ((method === 'GET' || method === 'HEAD') && !url.startsWith('/@sqs')) return undefined
+  return site === undefined || site === 'same-origin' || site === 'none' ? undefined : 'another site'
 }
 
 function isLoopback(address: string): boolean {
@@ -95,8 +104,17 @@ function tokenOf(request: FastifyRequest): string | undefined {
     bearer ??
     (typeof key === 'string' ? key : undefined) ??
     (typeof query === 'string' ? query : undefined) ??
-    (cookie === undefined ? undefined : decodeURIComponent(cookie))
+    (cookie === undefined ? undefined : decoded(cookie))
   )
+}
+
+/** Undefined for what nobody encoded, such as a lone `%`. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 function same(a: string, b: string): boolean {

@@ -6,6 +6,12 @@ interface Raw {
   readonly headers: IncomingHttpHeaders
 }
 
+/** A request target without its scheme and host, which clients of a proxy send (`curl -x`). */
+export function originForm(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  return path === '' || path.startsWith('?') ? `/${path}` : path
+}
+
 /** Paths that are ours whatever the method; no bucket can have these names. */
 const own = /^\/(_offload|verify|local\/manireports)(\/|$)|^\/(jobs|health|favicon\.ico)?$/
 
@@ -16,7 +22,8 @@ const scope = /\/\d{8}\/[^/,]*\/([a-z0-9-]+)\/aws4_request/
  * Everything AWS shares one port with the ingest, the control API and the page. The service is chosen by the SigV4 scope,
  * then `X-Amz-Target`, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
  */
-export function rewriteUrl({ method = 'GET', url = '/', headers }: Raw): string {
+export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw): string {
+  const url = originForm(target)
   const [path = '/', query = ''] = split(url)
   if (path.startsWith('/_offload')) return url
   const presigned = /(^|&)(X-Amz-Signature|X-Amz-Algorithm|X-Amz-Credential|AWSAccessKeyId)=/i.test(query)
@@ -26,13 +33,15 @@ export function rewriteUrl({ method = 'GET', url = '/', headers }: Raw): string 
   if (service === 's3') return `/@s3${url}`
   if (service === 'sqs') return `/@sqs${url}`
 
-  const target = headers['x-amz-target']
-  if (typeof target === 'string' && target.startsWith('AmazonSQS.')) return `/@sqs${url}`
+  const operation = headers['x-amz-target']
+  if (typeof operation === 'string' && operation.startsWith('AmazonSQS.')) return `/@sqs${url}`
   const form = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true
-  const queuePath = /^\/\d{12}\/[^/]+\/?$/.test(path)
-  if ((form && method === 'POST' && (path === '/' || queuePath)) || /(^|&)Action=/.test(query)) return `/@sqs${url}`
-  if (queuePath) return `/@sqs${url}`
+  // A form is what `curl -d` says that it sends, also where it is a job: SQS has no tokens.
+  const token = /^Bearer /i.test(headers.authorization ?? '') || headers['x-api-key'] !== undefined
+  if ((form && method === 'POST' && path === '/' && !token) || /(^|&)Action=/.test(query)) return `/@sqs${url}`
+  if (/^\/\d{12}\/[^/]+\/?$/.test(path)) return `/@sqs${url}`
   if (presigned) return `/@s3${url}`
+  if (path === '/jobs/' || path === '/health/') return path.slice(0, -1) + url.slice(path.length)
   if (own.test(path) || method === 'POST' || method === 'OPTIONS') return url
   return `/@s3${url}`
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { EmulatorError, messageOf } from './errors.ts'
 
-export type LockErrorCode = 'state-locked' | 'state-unusable'
+type LockErrorCode = 'state-locked' | 'state-unusable'
 
 const refusal = (code: LockErrorCode, message: string, directory: string) =>
   new EmulatorError(code, message, { directory })
@@ -32,7 +32,7 @@ export function lockDirectory(directory: string): { release(): void } {
     }
     throw refusal(
       'state-unusable',
-      `${directory} cannot hold the state: ${messageOf(error)}. Make it a directory that this user (${userName()}) can write, or give another --data-dir (or --ephemeral).`,
+      `${directory} cannot hold the state: ${messageOf(error)}. Make it a directory that this user (uid ${process.getuid?.() ?? 'unknown'}) can write, or give another --data-dir (or --ephemeral).`,
       directory,
     )
   }
@@ -41,9 +41,4 @@ export function lockDirectory(directory: string): { release(): void } {
 /** SQLITE_BUSY, in its extended forms too. */
 function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5
-}
-
-/** In a container it has no name, but a number. */
-function userName(): string {
-  return process.getuid === undefined ? 'who runs Offload' : `uid ${process.getuid()}`
 }

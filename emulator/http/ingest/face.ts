@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { Issue } from '../../../contracts/job.ts'
 import type { Ingest, IngestErrorCode } from '../../cloud/ingest/ingest.ts'
+import type { QueueErrorCode } from '../../cloud/queue/errors.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import { acceptRawBodies, bytesOf } from '../body.ts'
 import { sendProblem, type Problem } from '../problem.ts'
@@ -9,26 +10,76 @@ import { sendProblem, type Problem } from '../problem.ts'
 export interface IngestFaceDeps {
   readonly ingest: Ingest
   readonly token: string
-  /** What `GET /health` adds: the version, the worker, the queue's depth. */
+  /** What `GET /health` adds to `"status": "ok"`: the version, and which worker runs. */
   readonly health: () => Record<string, unknown>
 }
 
 /** API Gateway's own limit for a payload. */
 const bodyLimit = 10 * 1024 * 1024
 
-const problems: Record<IngestErrorCode, Pick<Problem, 'status' | 'title'>> = {
-  'job-invalid': { status: 400, title: 'The job does not hold the contract' },
+/** What a queue may say to a job's message. */
+type SendRefusal = Extract<QueueErrorCode, 'queue-not-found' | 'invalid-message-contents' | 'invalid-parameter'>
+
+interface Row {
+  readonly status: number
+  readonly title: string
+  /** Where the service's own message does not say what the submitter can do. */
+  readonly more?: (error: EmulatorError, body: Buffer) => Pick<Problem, 'detail' | 'issues'>
+}
+
+const problems: Record<IngestErrorCode | SendRefusal, Row> = {
+  'job-invalid': { status: 400, title: 'The job does not hold the contract', more: contractIssues },
   'job-conflict': { status: 409, title: 'The job is known with other content' },
   'idempotency-conflict': { status: 422, title: 'The idempotency key was used with another body' },
+  'invalid-message-contents': {
+    status: 400,
+    title: 'The queue cannot carry these characters',
+    more: refusedCharacters,
+  },
+  // Of a message's parameters only its size is the submitter's.
+  'invalid-parameter': {
+    status: 413,
+    title: 'The job is too large for its queue',
+    more: ({ message }) => ({
+      detail: `${message} The queue's MaximumMessageSize was lowered: raise it (SetQueueAttributes), or send fewer recipients in a batch (job_batch_size).`,
+    }),
+  },
+  'queue-not-found': {
+    status: 503,
+    title: 'The queue is gone',
+    more: ({ message }) => ({
+      detail: `${message} Create it again (CreateQueue), or restart the emulator, which does so.`,
+    }),
+  },
 }
+
+const isKnown = (code: string): code is keyof typeof problems => Object.hasOwn(problems, code)
+
+function contractIssues({ message, details }: EmulatorError): Pick<Problem, 'detail' | 'issues'> {
+  const issues = (details['issues'] ?? []) as readonly Issue[]
+  const [first] = issues
+  if (first === undefined) return { detail: message }
+  const count = issues.length === 1 ? 'One issue' : `${issues.length} issues, the first`
+  return { detail: `${count}: ${inWords(first)}${first.fix === undefined ? '' : ` (${first.fix})`}`, issues }
+}
+
+function refusedCharacters({ message }: EmulatorError, body: Buffer): Pick<Problem, 'detail' | 'issues'> {
+  const issues: Issue[] = []
+  for (const { 0: character, index } of body.toString().matchAll(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g)) {
+    const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+    const fix = 'leave it out, or write it as a JSON escape (\\uXXXX)'
+    if (issues.push({ path: '', reason: `U+${code} at character ${index + 1}`, fix }) === 20) break
+  }
+  return { detail: [message, ...issues.slice(0, 1).map(({ reason }) => `First: ${reason}.`)].join(' '), issues }
+}
+
+const inWords = ({ path, reason }: Issue) => (path === '' ? reason : `${path}: ${reason}`)
 
 /** `POST /jobs`, and `POST /` as a Worker URL gets it, with the plugin's token; `GET /health` for "Test connection". */
 export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPluginAsync {
   const refuse = (reply: FastifyReply, problem: Problem) => {
-    const issues = (problem.issues ?? [])
-      .slice(0, 5)
-      .map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`))
-    ingest.refused(problem.status, [problem.detail, ...issues].join(' '))
+    const others = (problem.issues ?? []).slice(1, 5).map(inWords)
+    ingest.refused(problem.status, [problem.detail, ...others].join('; '))
     return sendProblem(reply, problem)
   }
 
@@ -74,17 +125,24 @@ export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPl
       envelope: tenant === undefined ? {} : { tenant: Number(tenant) },
       idempotencyKey,
     })
-    reply.raw.once('close', answered)
+    // Who hung up meanwhile gets no answer, and 'close' does not come twice.
+    if (reply.raw.closed || reply.raw.destroyed) answered()
+    else reply.raw.once('close', answered)
     return reply.code(repeated ? 200 : 202).send(accepted)
   }
 
   return async (scope) => {
     acceptRawBodies(scope, bodyLimit)
+    // Fastify refuses what is no media type, or an empty one; a job is JSON whatever its header says.
+    scope.addHook('onRequest', async (request) => {
+      request.headers['content-type'] = 'application/octet-stream'
+    })
     scope.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
-      if (error instanceof EmulatorError && error.code in problems) {
-        const issues = error.details['issues'] as Issue[] | undefined
-        const { status, title } = problems[error.code as IngestErrorCode]
-        return refuse(reply, { status, title, detail: error.message, ...(issues === undefined ? {} : { issues }) })
+      if (error instanceof EmulatorError) {
+        const { status, title, more }: Row = isKnown(error.code)
+          ? problems[error.code]
+          : { status: 503, title: 'The queue refuses the job' }
+        return refuse(reply, { status, title, ...(more?.(error, bytesOf(request)) ?? { detail: error.message }) })
       }
       if (error.statusCode === 413) {
         const detail = `${error.message} Send the recipients in several batches of the same job id (job_batch_size, 200).`

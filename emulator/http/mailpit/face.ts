@@ -6,6 +6,7 @@ import { cleanTag } from '../../cloud/inbox/tags.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError, messageOf } from '../../kernel/errors.ts'
 import { version } from '../../version.ts'
+import { refuseForeign } from '../guard.ts'
 import { inboxPages } from './pages.ts'
 import { chaosBody, idsBody, listQuery, messageQuery, readBody, renameBody, sendBody, tagsBody } from './requests.ts'
 import { composeSent } from './send.ts'
@@ -59,15 +60,10 @@ export function mailpitFace({ inbox, clock }: MailpitFaceDeps): FastifyPluginAsy
       }
     })
 
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', async (_request, reply) => {
       reply.headers({ 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff' })
-      // A page of another site must not read or delete mails through the browser of who opened it.
-      const { origin, host } = request.headers
-      if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
-        return reply.code(403).type('text/plain').send('Blocked due to CORS violation')
-      }
-      return undefined
     })
+    app.addHook('onRequest', refuseForeign)
 
     app.setErrorHandler((error: Error & { code?: unknown; statusCode?: number }, request, reply) => {
       const status =

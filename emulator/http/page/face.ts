@@ -54,12 +54,12 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
 
   return async (scope) => {
     acceptRawBodies(scope, 64 * 1024)
-    scope.setErrorHandler((error, _request, reply) => {
+    scope.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
       const known = error instanceof EmulatorError
       const notFound = known && (error.code === 'not-found' || error.code === 'callback-not-found')
       const body = html`<h1>${notFound ? 'Not found' : 'That did not work'}</h1>
         <p>${messageOf(error)}</p>`
-      return send(reply.code(notFound ? 404 : known ? 400 : 500), 'Error', body)
+      return send(reply.code(notFound ? 404 : known ? 400 : (error.statusCode ?? 500)), 'Error', body)
     })
 
     scope.get('/', (_request, reply) => {
