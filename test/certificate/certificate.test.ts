@@ -292,7 +292,9 @@ describe('threads', () => {
     const dead = rendered.filter((one) => 'error' in one)
     expect(dead.length).toBeGreaterThan(0)
     expect(dead.length).toBeLessThan(many.length)
-    expect(JSON.stringify(dead[0])).toMatch(/^\{"recipient":"0","error":"the rendering thread ended: exit code \d","temporary":true\}$/)
+    expect(JSON.stringify(dead[0])).toMatch(
+      /^\{"recipient":"0","error":"the rendering thread ended: exit code \d","temporary":true\}$/,
+    )
     expect(rendered.map(({ recipient }) => recipient)).toEqual(many.map(({ recipient }) => recipient))
     expect(started).toHaveLength(2)
     await renderer.close()
