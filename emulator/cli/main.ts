@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, Entry>> = {
   mails: { summary: 'list the mails in the inbox', load: () => import('./mails.ts') },
   logs: { summary: 'what happened, again or as it happens', load: () => import('./logs.ts') },
   dlq: { summary: 'what is in the dead-letter queue and why, or send it back', load: () => import('./dlq.ts') },
+  callbacks: { summary: 'the delivery log of the callbacks, and replays', load: () => import('./callbacks.ts') },
   reset: { summary: 'a clean slate, for everything or one tenant', load: () => import('./reset.ts') },
   doctor: { summary: 'what is wrong on this machine, and the line that mends it', load: () => import('./doctor.ts') },
 }
