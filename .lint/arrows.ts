@@ -32,9 +32,13 @@ const places: Readonly<Record<string, Place>> = {
   'emulator/dashboard': { imports: services, without: protocols },
   'emulator/http': { imports: ['emulator/dashboard', 'emulator/version.ts', ...services] },
   'emulator/operations.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
+  'emulator/own-worker.ts': { imports: ['emulator/config.ts', ...services] },
+  'emulator/mail-services.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/emulator.ts': {
     imports: [
       'emulator/operations.ts',
+      'emulator/own-worker.ts',
+      'emulator/mail-services.ts',
       'emulator/config.ts',
       'emulator/version.ts',
       'emulator/http',
@@ -42,6 +46,7 @@ const places: Readonly<Record<string, Place>> = {
       ...services,
     ],
   },
+  'emulator/msw': { imports: ['emulator/emulator.ts'] },
   'emulator/cli': {
     imports: [
       'emulator/emulator.ts',

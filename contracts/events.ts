@@ -97,5 +97,28 @@ export type JournalEvent =
     }
   | { type: 'state.reset'; tenant?: number }
   | { type: 'emulator.started'; boot: number; recovered: number }
+  /** An event that a worker of the user's own was invoked with; `failed` messages come again. */
+  | { type: 'worker.invoked'; messages: number; failed: number; milliseconds: number; error?: string }
+  /** A mail that a caller outside gave to a provider. `content` is a keyed hash of what its readers see. */
+  | {
+      type: 'mail.submitted'
+      provider: string
+      messageId: string
+      addresses: string[]
+      content: string
+      suppressed: number
+      queued: number
+    }
+  | { type: 'mail.refused'; provider: string; reason: string }
+  /** What a provider tells later about a mail from outside. */
+  | {
+      type: 'mail.reported'
+      provider: string
+      messageId: string
+      kind: 'bounce' | 'complaint' | 'delivery'
+      addresses: string[]
+      detail: string
+    }
+  | { type: 'mail.webhook-lost'; provider: string; url: string; attempts: number; reason: string }
 
 export type JournalEventType = JournalEvent['type']

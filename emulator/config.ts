@@ -25,6 +25,26 @@ const connectTo = z
   .string()
   .regex(/^(\[[^\]]+\]|[^:]+):\d+:(\[[^\]]+\]|[^:]+):\d+$/, 'must be HOST:PORT:CONNECT-HOST:CONNECT-PORT')
 
+/** Who takes the queue: the emulator's own worker, nobody, a Lambda-style endpoint, or a command that is started here. */
+export type WorkerKind =
+  | { readonly kind: 'builtin' | 'none' }
+  | { readonly kind: 'lambda'; readonly url: string }
+  | { readonly kind: 'exec'; readonly command: string }
+
+/** `builtin`, `none`, `lambda:http://127.0.0.1:9000`, `exec:python3 handler.py`; undefined for anything else. */
+export function workerKind(text: string): WorkerKind | undefined {
+  if (text === 'builtin' || text === 'none') return { kind: text }
+  const [, kind, rest = ''] = /^(lambda|exec):([^]*)$/.exec(text) ?? []
+  if (kind === 'lambda' && httpUrl.safeParse(rest).success) return { kind, url: rest }
+  if (kind === 'exec' && rest.trim() !== '') return { kind, command: rest }
+  return undefined
+}
+
+function checkWorker(text: string, context: z.RefinementCtx): void {
+  if (workerKind(text) !== undefined) return
+  context.addIssue({ code: 'custom', message: 'must be builtin, none, lambda:URL or exec:COMMAND' })
+}
+
 /** What may differ from tenant to tenant; the names are the plugin's settings. */
 const tenantSettings = z.strictObject({
   callback_url: httpUrl.optional(),
@@ -44,11 +64,22 @@ export const configSchema = z.strictObject({
   ephemeral: flag.default(false),
   seed: z.coerce.string().min(1).optional(),
   speed: z.coerce.number().positive().max(100_000).default(1),
-  worker: z.enum(['builtin', 'none']).default('builtin'),
+  worker: z.string().superRefine(checkWorker).default('builtin'),
   worker_concurrency: z.coerce.number().int().min(1).max(64).default(4),
+  /** Messages of one event, and how long an event that is not full waits for more (`lambda:` and `exec:`). */
+  worker_batch_size: z.coerce.number().int().min(1).max(10).default(10),
+  worker_batch_window: duration.default(0).refine((value) => value <= 300_000, 'must be at most 300 s, as in Lambda'),
+  /** The function's timeout: Lambda allows 15 minutes. */
+  worker_timeout: duration
+    .default(30_000)
+    .refine((value) => value > 0 && value <= 900_000, 'must be more than 0 and at most 900 s, as in Lambda'),
   mailpit: httpUrl.optional(),
   smtp: hostPort.optional(),
   verify_signatures: flag.default(false),
+  /** Buckets that are there from the beginning and behave as Cloudflare R2's. */
+  r2_buckets: z
+    .array(z.string().regex(/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/, 'must be the name of a bucket'))
+    .default([]),
 
   callback_url: httpUrl.optional(),
   callback_delay: duration.default(1000),
@@ -69,6 +100,32 @@ export const configSchema = z.strictObject({
   /** What `offload send` does where it is not told. */
   cloud_mode: z.enum(['api_gateway', 'sqs']).default('api_gateway'),
   dialect: z.enum(dialects).default('spec'),
+  /** Whose limits and errors the emulator's own worker meets when it sends. */
+  email_provider: z.enum(['ses', 'sendgrid', 'mailgun', 'mailchannels', 'cloudflare']).default('ses'),
+  /** Where SendGrid's and Mailgun's signed events are posted. */
+  provider_webhook_url: httpUrl.optional(),
+  /** The mail providers' API key, asked for with `verify_signatures`. */
+  provider_api_key: z.string().min(1).default('offload-dev-key'),
+  mailgun_signing_key: z.string().min(1).default('offload-dev-signing-key'),
+  /** Domains that the mail providers beside SES let send; any where none are named. */
+  sending_domains: z.array(z.string().min(1)).default([]),
+  /** Requests that each mail provider beside SES takes in a second, instead of its documented limit. */
+  provider_requests_per_second: z.coerce.number().int().min(1).optional(),
+  /** Recipients a second and in 24 hours that SES takes from callers outside. */
+  ses_rate: z.coerce.number().positive().max(1_000_000).default(14),
+  ses_daily_quota: z.coerce.number().int().min(1).default(50_000),
+  /** SES's sandbox: 1 a second, 200 a day, from and to verified identities only. */
+  ses_sandbox: flag.default(false),
+  /** Where SES tells of bounces, complaints and deliveries: a queue's name, an address; `delay` makes them late and disorders them. */
+  ses_notifications: z
+    .strictObject({
+      queue: z.string().min(1).max(80).optional(),
+      url: httpUrl.optional(),
+      delay: duration.default(0),
+    })
+    .prefault({}),
+  /** Mails a second that the emulator's own worker sends; without it, as many as it can. */
+  worker_mail_rate: z.coerce.number().min(1).max(1_000_000).optional(),
   mail_from: z.string().default('ManiReports <noreply@manireports.test>'),
   locale: z.string().default('en'),
   issuer: z.string().default('ManiReports Academy'),

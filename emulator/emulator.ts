@@ -4,21 +4,23 @@ import Fastify from 'fastify'
 import { createIngest } from './cloud/ingest/ingest.ts'
 import { createRetry } from './cloud/ingest/retry.ts'
 import { createInbox } from './cloud/inbox/inbox.ts'
-import { checkMailpit, createMailpitLookup } from './cloud/mail/mailpit.ts'
-import { createMailProvider } from './cloud/mail/provider.ts'
-import { innerSmtpAddress, parseSmtpAddress } from './cloud/mail/smtp-host.ts'
-import { createSmtpTransport } from './cloud/mail/transport.ts'
+import { jobTag } from './cloud/mail/job-tag.ts'
+import { verdictOf } from './cloud/mail/simulator.ts'
 import { createObjects } from './cloud/objects/objects.ts'
 import { createQueues } from './cloud/queue/queues.ts'
+import { watchedOperations } from './cloud/queue/watched-operations.ts'
 import { configSchema, type Config, type ConfigInput } from './config.ts'
 import { createApp, type RequestLine } from './http/app.ts'
 import { controlFace } from './http/control/face.ts'
 import { guard } from './http/guard.ts'
 import { ingestFace } from './http/ingest/face.ts'
-import { listen, portTaken } from './http/listen.ts'
+import { injectCallbacks, injectRequest } from './http/inject.ts'
+import { listen } from './http/listen.ts'
 import { mailpitFace } from './http/mailpit/face.ts'
 import { moodleFace } from './http/moodle/face.ts'
 import { pageFace, verificationFace } from './http/page/face.ts'
+import { providerFaces } from './http/providers/faces.ts'
+import { sesFace } from './http/ses/face.ts'
 import { s3Face } from './http/s3/face.ts'
 import { sqsFace } from './http/sqs/face.ts'
 import { systemClock, type Clock } from './kernel/clock.ts'
@@ -28,13 +30,20 @@ import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
 import { openStore } from './kernel/store.ts'
 import { createMoodle } from './moodle/moodle.ts'
-import { settingsToCopy } from './moodle/settings-to-copy.ts'
+import { settingsToCopy, workerEnvironment } from './moodle/settings-to-copy.ts'
+import { callbackPaths } from './moodle/submission.ts'
+import { createMailServices } from './mail-services.ts'
+import { createOwnWorker } from './own-worker.ts'
 import { createOperations } from './operations.ts'
 import { version } from './version.ts'
 import { createAttempt } from './worker/attempt.ts'
 import { createCallbacks } from './worker/callbacks/callbacks.ts'
+import { createHostRules } from './worker/callbacks/host-rules.ts'
+import { createHttpTransport } from './worker/callbacks/http-transport.ts'
+import type { CallbackTransport } from './worker/callbacks/transport.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
+import { createObserver } from './worker/observer/observer.ts'
 import { createPool } from './worker/pool.ts'
 import { createSettler } from './worker/settler.ts'
 import { createStages } from './worker/stages.ts'
@@ -47,6 +56,9 @@ const region = 'us-east-1'
 const queueName = 'manireports-jobs'
 const bucket = 'manireports-certificates'
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+
+/** Our own URL where no port is open. */
+const unlistened = 'http://offload.localhost'
 
 /** The queue's visibility timeout, as AWS sets it where nobody does. */
 const visibilitySeconds = 30
@@ -65,15 +77,24 @@ export interface Emulator {
   readonly journal: Journal
   /** Every answered request, as it happens; returns how to stop. */
   onRequest(listener: (line: RequestLine) => void): () => void
+  /** Answers a request in this process, without a port: the same router, the same faces. */
+  inject(request: Request): Promise<Response>
   stop(): Promise<void>
+}
+
+/** The configuration's own names, and what only a program can give. */
+export type EmulatorOptions = ConfigInput & {
+  readonly clock?: Clock
+  /** `false` opens no port at all: requests come by `inject`, and mail goes to the inbox in this process. */
+  readonly listen?: boolean
 }
 
 /**
  * Starts everything: ports, worker, stand-in for Moodle. Options are the configuration's own names (`port: 0` takes a
  * free one). Throws EmulatorError `bad-configuration`, `port-taken`, `mailpit-unreachable` or `state-locked`.
  */
-export async function createEmulator(options: ConfigInput & { clock?: Clock } = {}): Promise<Emulator> {
-  const { clock: givenClock, ...input } = options
+export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { clock: givenClock, listen: listens = true, ...input } = options
   const parsed = configSchema.safeParse(input)
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
@@ -87,19 +108,22 @@ export async function createEmulator(options: ConfigInput & { clock?: Clock } = 
   let stopping: Promise<void> | undefined
   const stopAll = () => (stopping ??= stopEach(stops))
   try {
-    return await start(config, clock, stops, stopAll)
+    return await start({ config, clock, listens, stops, stopAll })
   } catch (error) {
     await stopAll()
     throw error
   }
 }
 
-async function start(
-  config: Config,
-  clock: Clock,
-  stops: (() => void | Promise<void>)[],
-  stopAll: () => Promise<void>,
-): Promise<Emulator> {
+interface Start {
+  readonly config: Config
+  readonly clock: Clock
+  readonly listens: boolean
+  readonly stops: (() => void | Promise<void>)[]
+  readonly stopAll: () => Promise<void>
+}
+
+async function start({ config, clock, listens, stops, stopAll }: Start): Promise<Emulator> {
   const onError = (error: unknown) => {
     process.stderr.write(`offload: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   }
@@ -142,11 +166,14 @@ async function start(
     region,
     credentials,
     bucket,
+    r2Buckets: config.r2_buckets,
     baseUrl: publicUrl,
     verifySignatures: config.verify_signatures,
   })
 
+  const inject = (request: Request) => injectRequest(app, request)
   const callbacks = createCallbacks({
+    ...(listens ? {} : { send: withoutPort(config, clock, inject) }),
     store,
     clock,
     ids,
@@ -183,21 +210,53 @@ async function start(
   })
   const recovered = ledger.recover()
 
-  const inbox = createInbox({ store, clock, ids })
-  stops.push(() => inbox.close())
-  const smtp = await openMail(config, inbox)
-  at.smtp = smtp.shown
-  const transport = createSmtpTransport({ address: smtp.address })
-  stops.push(() => transport.close())
-  const mail = createMailProvider({
-    transport,
+  // Whoever else works on the queue is watched and judged.
+  const isOwn = (url: string) =>
+    URL.canParse(url) && [at.url, publicUrl()].some((own) => new URL(own).host === new URL(url).host)
+  const observer =
+    config.worker === 'builtin'
+      ? undefined
+      : createObserver({
+          store,
+          clock,
+          ledger,
+          onError,
+          queue: queueName,
+          graceMs: 5000,
+          seesMails: config.mailpit === undefined,
+          seesCallbacks: ({ tenant, job }, url) =>
+            moodle.job(job)?.tenantid === tenant || (url !== undefined && isOwn(url)),
+          callbackPaths: Object.values(callbackPaths),
+          tagOf: jobTag,
+          neverDelivered: (address) => !verdictOf(address).delivered,
+          htmlOf: async (id) => (await inbox.message(id))?.html,
+        })
+  if (observer !== undefined) stops.push(() => observer.stop())
+  const operations = observer === undefined ? queues.operations : watchedOperations(queues.operations, observer.queue)
+
+  const inbox = createInbox({
+    store,
     clock,
-    from: config.mail_from,
-    find:
-      config.mailpit === undefined
-        ? (messageId) => Promise.resolve(inbox.find(messageId))
-        : createMailpitLookup({ url: config.mailpit }),
+    ids,
+    onReceived: ({ id, messageId, to, cc, bcc, tags }) =>
+      observer?.mail({ id, messageId, tags, addresses: [...to, ...cc, ...bcc].map(({ address }) => address) }),
   })
+  stops.push(() => inbox.close())
+  const mail = await createMailServices({
+    config,
+    store,
+    clock,
+    ids,
+    journal,
+    queues,
+    inbox,
+    listens,
+    account,
+    region,
+    onError,
+  })
+  stops.push(() => mail.stop())
+  at.smtp = mail.smtp
 
   const certificates = createCertificateRenderer({ threads: Math.min(2, availableParallelism()) })
   stops.push(() => certificates.close())
@@ -205,7 +264,7 @@ async function start(
     ids,
     objects,
     certificates,
-    mail,
+    mail: mail.worker,
     settingsOf: (tenant) => ({
       presignedUrlTtlSeconds: tenantSettings(tenant).presigned_url_ttl ?? config.presigned_url_ttl,
       certificateDelivery: config.certificate_delivery,
@@ -254,21 +313,22 @@ async function start(
     ledger,
     moodle,
     resubmit: createRetry({ store, clock, ids, ingest }),
-    forget: [queues, ingest, callbacks, objects, moodle],
+    forget: [queues, ingest, callbacks, objects, moodle, mail, ...(observer === undefined ? [] : [observer])],
     inbox,
   })
 
-  const settings = () =>
-    settingsToCopy({
-      url: at.url,
-      queueUrl: about().queue_url,
-      smtp: at.smtp,
-      ingestToken: config.ingest_token,
-      callbackSecret: config.cloud_callback_secret,
-      pluginToken: config.plugin_token,
-      batchSize: config.job_batch_size,
-      presignedUrlTtl: config.presigned_url_ttl,
-    })
+  const settingsInput = () => ({
+    url: at.url,
+    queueUrl: about().queue_url,
+    smtp: at.smtp,
+    ingestToken: config.ingest_token,
+    callbackSecret: config.cloud_callback_secret,
+    pluginToken: config.plugin_token,
+    batchSize: config.job_batch_size,
+    presignedUrlTtl: config.presigned_url_ttl,
+    ...(config.callback_url === undefined ? {} : { callbackUrl: config.callback_url }),
+  })
+  const settings = () => settingsToCopy(settingsInput())
 
   const about = () => ({
     version,
@@ -279,6 +339,7 @@ async function start(
     queue_url: `${at.url}/${account}/${queueName}`,
     dashboard: at.url,
     worker: config.worker,
+    sendgrid_public_key: mail.providers.sendgridPublicKey,
     seed,
     boot: bootNumber,
   })
@@ -300,22 +361,51 @@ async function start(
     clock,
     guard: guarded,
     onRequest: (line) => {
+      observer?.request(line)
       for (const listener of listeners) listener(line)
     },
     onError,
     faces: {
-      sqs: sqsFace({
-        queues,
-        clock,
-        ids,
-        onRefusal: ({ action, error }) => {
-          const reason = `${action ?? 'SQS'}: ${error.message}`
-          store.write(() => journal.record({ type: 'job.refused', via: 'sqs', status: 400, reason })).catch(onError)
+      services: {
+        sqs: sqsFace({
+          queues: { ...queues, operations },
+          clock,
+          ids,
+          ...(config.verify_signatures ? { credentials: [credentials] } : {}),
+          onRefusal: ({ action, error }) => {
+            const reason = `${action ?? 'SQS'}: ${error.message}`
+            store.write(() => journal.record({ type: 'job.refused', via: 'sqs', status: 400, reason })).catch(onError)
+          },
+        }),
+        s3: s3Face({
+          objects,
+          ids,
+          aliases,
+          ...(config.verify_signatures ? { signers: { credentials: [credentials], clock } } : {}),
+        }),
+        ses: sesFace({ ses: mail.ses, ids, onError }),
+        ...providerFaces({
+          providers: mail.providers,
+          clock,
+          ...(config.verify_signatures ? { apiKey: config.provider_api_key } : {}),
+        }),
+      },
+      ingest: ingestFace({ ingest, token: config.ingest_token, health: () => ({ version, worker: config.worker }) }),
+      moodle: moodleFace({
+        moodle: {
+          async receive(incoming) {
+            const answer = await moodle.receive(incoming)
+            const reason = answer.body['reason']
+            observer?.callback({
+              path: incoming.path,
+              rawBody: incoming.rawBody,
+              status: answer.status,
+              reason: typeof reason === 'string' ? reason : '',
+            })
+            return answer
+          },
         },
       }),
-      s3: s3Face({ objects, ids, aliases }),
-      ingest: ingestFace({ ingest, token: config.ingest_token, health: () => ({ version, worker: config.worker }) }),
-      moodle: moodleFace({ moodle }),
       control: controlFace({ journal, views: ledger, health: about, stats, queues, callbacks, retry, send, reset }),
       page: pageFace({ views: ledger, callbacks, queues, retry, settings, inbox: () => at.inbox }),
       verification: verificationFace({ views: ledger, inbox: () => at.inbox }),
@@ -324,20 +414,26 @@ async function start(
   stops.push(() => app.close())
   // Long polls end before the port does.
   stops.push(() => queues.close())
-  at.url = await listen(app, { hosts: config.host, port: config.port, flag: 'port' })
-  const { host, port } = new URL(at.url)
-  aliases.push(host, `localhost:${port}`, `host.docker.internal:${port}`)
-  if (config.mailpit === undefined) {
+  if (listens) {
+    at.url = await listen(app, { hosts: config.host, port: config.port, flag: 'port' })
+    const { host, port } = new URL(at.url)
+    aliases.push(host, `localhost:${port}`, `host.docker.internal:${port}`)
+  } else {
+    await app.ready()
+    at.url = unlistened
+  }
+  if (config.mailpit !== undefined) {
+    at.inbox = config.mailpit.replace(/\/+$/, '')
+  } else if (listens) {
     const inboxApp = Fastify({ forceCloseConnections: true })
     // Its mails hold passwords, so it is guarded as the page is.
     inboxApp.addHook('onRequest', guard(guarded))
     await inboxApp.register(mailpitFace({ inbox, clock }))
     stops.push(() => inboxApp.close())
     at.inbox = await listen(inboxApp, { hosts: config.host, port: config.inbox_port, flag: 'inbox-port' })
-  } else {
-    at.inbox = config.mailpit.replace(/\/+$/, '')
   }
 
+  mail.start()
   callbacks.start()
   stops.push(() => callbacks.stop())
   const settler = createSettler({ store, clock, journal, ledger, onError })
@@ -358,6 +454,23 @@ async function start(
     pool.start()
     stops.push(() => pool.stop())
   }
+  const own =
+    observer &&
+    createOwnWorker({
+      config,
+      clock,
+      journal,
+      operations,
+      observer,
+      queue: queueName,
+      arn: `arn:aws:sqs:${region}:${account}:${queueName}`,
+      environment: () => workerEnvironment(settingsInput()),
+      onError,
+    })
+  if (own !== undefined) {
+    own.start()
+    stops.push(() => own.stop())
+  }
   moodle.start()
   stops.push(() => moodle.stop())
   journal.record({ type: 'emulator.started', boot: bootNumber, recovered })
@@ -376,30 +489,16 @@ async function start(
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    inject,
     stop: stopAll,
   }
 }
 
-/** Where mail goes: Mailpit where one is named, else the embedded inbox, whose port is opened here. */
-async function openMail(config: Config, inbox: ReturnType<typeof createInbox>) {
-  if (config.mailpit === undefined && config.smtp === undefined) {
-    const [host = '127.0.0.1'] = config.host
-    const address = await inbox.listen({ host, port: config.smtp_port }).catch((error: unknown) => {
-      throw portTaken(error, config.smtp_port, 'smtp-port')
-    })
-    return { address, shown: `${host}:${address.port}` }
-  }
-  if (config.mailpit === undefined || config.smtp === undefined) {
-    throw new EmulatorError(
-      'bad-configuration',
-      'Mailpit needs both addresses: --mailpit http://HOST:8025 --smtp HOST:1025.',
-    )
-  }
-  const state = await checkMailpit({ url: config.mailpit })
-  if (!state.reachable) {
-    throw new EmulatorError('mailpit-unreachable', `Mailpit does not answer at ${config.mailpit}: ${state.error}`)
-  }
-  return { address: await innerSmtpAddress(parseSmtpAddress(config.smtp)), shown: config.smtp }
+/** Callbacks to our own stand-in stay in the process where no port is open; the others go over HTTP as ever. */
+function withoutPort(config: Config, clock: Clock, inject: Emulator['inject']): CallbackTransport {
+  const rules = createHostRules({ connectTo: config.callback_connect_to, allowHosts: config.allow_callback_host })
+  const others = createHttpTransport({ clock, timeoutMs: config.callback_timeout, rules })
+  return injectCallbacks({ inject, origin: unlistened, others })
 }
 
 async function stopEach(stops: (() => void | Promise<void>)[]): Promise<void> {

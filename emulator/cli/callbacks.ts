@@ -66,10 +66,13 @@ const outcome = ({ state, reason, words }: z.output<typeof callback>) => (state 
 async function listCallbacks({ url, json, job, state, last }: ListOptions): Promise<void> {
   const terminal = createTerminal({ json })
   const query = new URLSearchParams({ limit: String(last), ...(job && { job }), ...(state && { state }) })
-  const { callbacks } = await createTarget(url).get(`/_offload/callbacks?${query}`, list)
+  const { callbacks } = await createTarget(url).get(`/_offload/callbacks?${query.toString()}`, list)
   for (const each of callbacks) terminal.record(each)
   if (json) return
-  if (callbacks.length === 0) return void terminal.say('No callback yet.')
+  if (callbacks.length === 0) {
+    terminal.say('No callback yet.')
+    return
+  }
   const rows = callbacks.map((each) => [
     each.id.slice(0, 8),
     each.job,

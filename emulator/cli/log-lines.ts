@@ -174,6 +174,31 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         const again = event.recovered > 0 ? `: ${people(event.recovered)} of the last run go on at once` : ''
         return [said('state', 'dim', `the emulator started (boot ${event.boot})${again}`)]
       }
+      case 'mail.submitted': {
+        const held = event.suppressed > 0 ? `, ${event.suppressed} suppressed` : ''
+        const later = event.queued > 0 ? `, ${event.queued} to be tried again` : ''
+        const text = `${event.provider} took a mail to ${people(event.addresses.length)}${held}${later}`
+        return [said('mail', held + later === '' ? 'dim' : 'warn', text)]
+      }
+      case 'mail.refused':
+        return [said('mail', 'bad', `${event.provider} refused a mail: ${event.reason}`)]
+      case 'mail.reported': {
+        const tone = event.kind === 'delivery' ? 'dim' : 'bad'
+        return [said('mail', tone, `${event.provider} reports ${event.kind} of ${event.messageId}: ${event.detail}`)]
+      }
+      case 'mail.webhook-lost': {
+        const { provider, url, attempts, reason } = event
+        return [
+          said('mail', 'bad', `${provider}'s notification to ${url} is lost after ${attempts} attempts: ${reason}`),
+        ]
+      }
+      case 'worker.invoked': {
+        const batch = `${event.messages} message${event.messages === 1 ? '' : 's'}`
+        const failed =
+          event.failed === 0 ? '' : `, ${event.failed} failed${event.error === undefined ? '' : `: ${event.error}`}`
+        const tone = event.failed === 0 ? 'plain' : 'bad'
+        return [said('out', tone, `invoked the worker with ${batch}${failed} (${event.milliseconds} ms)`)]
+      }
       default:
         // A newer emulator may know more than this command does.
         return [said('state', 'dim', (event as { type: string }).type)]

@@ -29,7 +29,10 @@ export function define(command: Command): void {
     .option('--ephemeral', 'keep nothing: a temporary state, gone at the end')
     .option('--config <file>', 'the configuration file (default offload.config.yaml, where there is one)')
     .optionsGroup('How it works:')
-    .option('--worker <kind>', 'builtin (default), or none: your own worker takes the queue')
+    .option(
+      '--worker <kind>',
+      'who takes the queue: builtin (default); none; lambda:URL invokes a Lambda-style endpoint; exec:COMMAND starts a handler (an event a line of JSON on stdin, its answer a line on stdout)',
+    )
     .option('--seed <seed>', 'the same seed gives the same ids')
     .option('--speed <factor>', 'make delays shorter: 60 turns the 2-minute retry into 2 s (default 1)')
     .option('--verify-signatures', 'refuse AWS requests whose SigV4 signature is wrong')
@@ -49,6 +52,7 @@ export function define(command: Command): void {
     ['offload up --port 0 --smtp-port 0 --inbox-port 0 --ephemeral', 'beside another, leaving nothing behind'],
     ['offload up --callback-url http://localhost:8000/local/manireports/ui/ajax/cloud_callback.php', 'your Moodle'],
     ['offload up --worker none', 'your own worker takes the queue'],
+    ["offload up --worker exec:'python3 handler.py'", 'your own handler, started here'],
     ['offload up --json | jq .', 'the ready line, then every event as JSON'],
   ])
   command.addHelpText(
@@ -99,7 +103,7 @@ async function up({ json, config: file, showSettings, ...flags }: UpOptions): Pr
 function isShown({ service, status }: RequestLine, worker: string): boolean {
   if (service === 'control' || service === 'page') return false
   if (service === 'ingest' && status >= 400 && status !== 405) return false
-  return service !== 'moodle' || worker === 'none'
+  return service !== 'moodle' || worker !== 'builtin'
 }
 
 function snakeCase(flags: Record<string, unknown>): Record<string, unknown> {

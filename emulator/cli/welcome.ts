@@ -31,6 +31,7 @@ export function welcome({
     pluginToken: config.plugin_token,
     batchSize: config.job_batch_size,
     presignedUrlTtl: config.presigned_url_ttl,
+    callbackUrl: config.callback_url,
   })
   const [local] = settings.moodle
   const state = config.ephemeral
@@ -51,12 +52,12 @@ export function welcome({
       ['state', `${state}, seed ${emulator.seed}`],
       ['settings from', file ?? 'flags, OFFLOAD_* and defaults (no offload.config.yaml here)'],
       ['callbacks to', callbacksTo(config)],
-      ...(config.worker === 'none' ? [['worker', 'none: the queue is yours'] as const] : []),
+      ...(config.worker === 'builtin' ? [] : [['worker', workerIn(config)] as const]),
     ]),
   ]
   const blocks = everything
     ? [...Object.values(settings.dialects).flat(), ...settings.moodle, settings.worker]
-    : [settings.dialects.spec[0], config.worker === 'none' ? settings.worker : undefined]
+    : [settings.dialects.spec[0], /^(none|lambda:)/.test(config.worker) ? settings.worker : undefined]
   for (const block of blocks) if (block !== undefined) lines.push('', ...blockLines(block, bold))
   if (!everything) {
     const curl = local?.snippets.find(({ where }) => where === 'config.php')
@@ -75,6 +76,12 @@ export function welcome({
   }
   lines.push('', `Submit a job: ${call('send')}     Stop: Ctrl-C`, '')
   return lines.join('\n')
+}
+
+function workerIn({ worker, worker_batch_size: batch, worker_timeout: timeout }: Emulator['config']): string {
+  if (worker === 'none') return 'none: the queue is yours, and what your worker does is judged'
+  const messages = `${batch} message${batch === 1 ? '' : 's'}`
+  return `${worker} (events of up to ${messages}, timeout ${timeout / 1000} s: AWS wants the queue's visibility timeout to be 6 times as much)`
 }
 
 function callbacksTo({ callback_url: everybody, tenants }: Emulator['config']): string {

@@ -142,7 +142,7 @@ export function jobPage({ job, recipients, callbacks, inbox }: JobPage): Html {
             ${job.findings.map(
               ({ recipient, text }) =>
                 html`<tr>
-                  <td>${recipient === '' ? 'job' : recipient}</td>
+                  <td>${recipient ?? 'job'}</td>
                   <td>${text}</td>
                 </tr>`,
             )}

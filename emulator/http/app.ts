@@ -1,8 +1,13 @@
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../kernel/clock.ts'
 import { guard, refuseForeign, type GuardDeps } from './guard.ts'
+import { injectedProtocol } from './inject.ts'
+import type { ProviderFaceName } from './providers/routes.ts'
 import { originForm, rewriteUrl } from './router.ts'
 import { sendProblem } from './problem.ts'
+
+/** What the router rewrites to by name. */
+export type ServiceName = 'sqs' | 's3' | 'ses' | ProviderFaceName
 
 /** One answered request, for the live log. */
 export interface RequestLine {
@@ -12,7 +17,7 @@ export interface RequestLine {
   readonly path: string
   readonly status: number
   readonly milliseconds: number
-  readonly service: 'sqs' | 's3' | 'ingest' | 'control' | 'moodle' | 'page'
+  readonly service: ServiceName | 'ingest' | 'control' | 'moodle' | 'page'
   /** The AWS operation, where one was named. */
   readonly operation?: string
 }
@@ -21,8 +26,8 @@ export interface AppDeps {
   readonly clock: Clock
   readonly guard: GuardDeps
   readonly faces: {
-    readonly sqs: FastifyPluginAsync
-    readonly s3: FastifyPluginAsync
+    /** By the name under which the router rewrites to them: `/@sqs/…`. */
+    readonly services: Readonly<Record<ServiceName, FastifyPluginAsync>>
     readonly ingest: FastifyPluginAsync
     readonly control: FastifyPluginAsync
     readonly moodle: FastifyPluginAsync
@@ -59,6 +64,7 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
   const own = guard(guardDeps)
 
   app.addHook('onRequest', refuseForeign)
+  app.addHook('onRequest', injectedProtocol)
   app.addHook('onResponse', async (request, reply) => {
     const operation = operationOf(request.headers['x-amz-target'], request.body)
     onRequest({
@@ -79,8 +85,7 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
     }),
   )
 
-  app.register(faces.sqs, { prefix: '/@sqs' })
-  app.register(faces.s3, { prefix: '/@s3' })
+  for (const [name, face] of Object.entries(faces.services)) app.register(face, { prefix: `/@${name}` })
   app.register(faces.ingest)
   app.register(faces.moodle)
   app.register(faces.verification)
@@ -99,8 +104,8 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
 }
 
 function serviceOf(method: string, path: string): RequestLine['service'] {
-  if (path.startsWith('/@sqs')) return 'sqs'
-  if (path.startsWith('/@s3')) return 's3'
+  const service = /^\/@([a-z0-9-]+)/.exec(path)?.[1]
+  if (service !== undefined) return service as ServiceName
   if (path.startsWith('/_offload/page')) return 'page'
   if (path.startsWith('/_offload')) return 'control'
   if (path.startsWith('/local/')) return 'moodle'

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { providerOf } from './providers/routes.ts'
 
 interface Raw {
   readonly method?: string | undefined
@@ -15,12 +16,15 @@ export function originForm(target: string): string {
 /** Paths that are ours whatever the method; no bucket can have these names. */
 const own = /^\/(_offload|verify|local\/manireports)(\/|$)|^\/(jobs|health|favicon\.ico)?$/
 
+/** S3's keys may be what no router accepts as a path; its face reads the original URL. */
+const s3 = '/@s3/'
+
 /** The service in a SigV4 credential scope: `…/20260101/us-east-1/sqs/aws4_request`. */
 const scope = /\/\d{8}\/[^/,]*\/([a-z0-9-]+)\/aws4_request/
 
 /**
  * Everything AWS shares one port with the ingest, the control API and the page. The service is chosen by the SigV4 scope,
- * then `X-Amz-Target`, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
+ * then `X-Amz-Target`, then a provider's path, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
  */
 export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw): string {
   const url = originForm(target)
@@ -30,20 +34,23 @@ export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw):
   const service =
     scope.exec(headers.authorization ?? '')?.[1] ??
     (presigned ? scope.exec(decodeURIComponentSafely(query))?.[1] : undefined)
-  if (service === 's3') return `/@s3${url}`
+  if (service === 's3') return s3
   if (service === 'sqs') return `/@sqs${url}`
+  if (service === 'ses' || path.startsWith('/v2/email/')) return `/@ses${url}`
 
   const operation = headers['x-amz-target']
   if (typeof operation === 'string' && operation.startsWith('AmazonSQS.')) return `/@sqs${url}`
+  const provider = providerOf(path)
+  if (provider !== undefined) return `/@${provider}${url}`
   const form = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true
   // A form is what `curl -d` says that it sends, also where it is a job: SQS has no tokens.
   const token = /^Bearer /i.test(headers.authorization ?? '') || headers['x-api-key'] !== undefined
   if ((form && method === 'POST' && path === '/' && !token) || /(^|&)Action=/.test(query)) return `/@sqs${url}`
   if (/^\/\d{12}\/[^/]+\/?$/.test(path)) return `/@sqs${url}`
-  if (presigned) return `/@s3${url}`
+  if (presigned) return s3
   if (path === '/jobs/' || path === '/health/') return path.slice(0, -1) + url.slice(path.length)
   if (own.test(path) || method === 'POST' || method === 'OPTIONS') return url
-  return `/@s3${url}`
+  return s3
 }
 
 function split(url: string): string[] {

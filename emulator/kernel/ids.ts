@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /**
  * Ids are hashes of (seed, boot, identity): nothing repeats after a restart, and the same seed gives the same run.
@@ -15,7 +15,7 @@ export interface Ids {
 
 function digest(parts: readonly (string | number)[]): string {
   // JSON keeps ('a', 'bc') and ('ab', 'c') apart.
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  return hash('sha256', JSON.stringify(parts))
 }
 
 function asUuid(hex: string): string {

@@ -13,6 +13,8 @@ export interface SettingsInput {
   readonly pluginToken: string
   readonly batchSize: number
   readonly presignedUrlTtl: number
+  /** Where jobs that name no callback address are told, where the emulator was told so; else the stand-in. */
+  readonly callbackUrl?: string | undefined
 }
 
 export interface Setting {
@@ -217,23 +219,46 @@ function bySetUp({ url, queueUrl }: SettingsInput): SettingsBlock[] {
   ]
 }
 
-function forWorker({ url, queueUrl, smtp }: SettingsInput): SettingsBlock {
+/** The environment of a worker of one's own: what `up` prints, and what `--worker exec:` starts a handler with. */
+export function workerEnvironment({ url, queueUrl, smtp, ...input }: SettingsInput): Record<string, string> {
+  const callback = (path: string) => input.callbackUrl ?? `${url}${path}`
+  return {
+    AWS_ENDPOINT_URL: url,
+    // SDKs that know the services' own variables prefer them, also to ones that are set for something else.
+    AWS_ENDPOINT_URL_SQS: url,
+    AWS_ENDPOINT_URL_S3: url,
+    AWS_ENDPOINT_URL_SES: url,
+    AWS_ENDPOINT_URL_SESV2: url,
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_ACCESS_KEY_ID: accessKey,
+    AWS_SECRET_ACCESS_KEY: secretKey,
+    SQS_QUEUE_URL: queueUrl,
+    S3_BUCKET: bucket,
+    CALLBACK_URL: callback(callbackPaths.spec),
+    CALLBACK_SECRET: input.callbackSecret,
+    PLUGIN_CALLBACK_URL: callback(callbackPaths.plugin),
+    PLUGIN_CALLBACK_TOKEN: input.pluginToken,
+    SMTP_HOST: smtp.replace(/:\d+$/, ''),
+    SMTP_PORT: smtp.replace(/^.*:/, ''),
+  }
+}
+
+/** A value that a POSIX shell, and what reads `.env` files, take for one word. */
+const quoted = (value: string) => (/^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`)
+
+function forWorker(input: SettingsInput): SettingsBlock {
+  const variables = Object.entries(workerEnvironment(input)).map(([name, value]) => `${name}=${quoted(value)}`)
   return {
     id: 'worker',
-    title: 'A worker of your own (offload up --worker none)',
+    title: 'A worker of your own (offload up --worker none, lambda:URL or exec:COMMAND)',
+    note:
+      'boto3 before 1.28 and the AWS SDK for PHP before 3.285 do not know AWS_ENDPOINT_URL: pass it as the endpoint. A worker ' +
+      'that exec: starts finds all of these in its environment.',
     settings: [],
     snippets: [
-      {
-        where: 'shell',
-        text: [
-          `export AWS_ENDPOINT_URL=${url}`,
-          `export AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
-          `export AWS_ACCESS_KEY_ID=${accessKey} AWS_SECRET_ACCESS_KEY=${secretKey}`,
-          `export SQS_QUEUE_URL=${queueUrl}`,
-          `export S3_BUCKET=${bucket}`,
-          `export SMTP_HOST=${smtp.replace(/:\d+$/, '')} SMTP_PORT=${smtp.replace(/^.*:/, '')}`,
-        ].join('\n'),
-      },
+      { where: 'shell', text: variables.map((line) => `export ${line}`).join('\n') },
+      { where: '.env', text: variables.join('\n') },
     ],
   }
 }

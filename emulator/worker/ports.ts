@@ -103,3 +103,33 @@ export interface CallbackPort {
   /** Adds a callback in the caller's transaction; returns its id. */
   add(callback: NewCallback): string
 }
+
+/** A message in AWS's members, as ReceiveMessage gives it to whoever asks for all attributes. */
+export interface SqsMessage {
+  readonly MessageId: string
+  readonly ReceiptHandle: string
+  readonly MD5OfBody: string
+  readonly Body: string
+  readonly Attributes?: Readonly<Record<string, string>>
+  readonly MessageAttributes?: Readonly<
+    Record<string, { readonly DataType: string; readonly StringValue?: string; readonly BinaryValue?: string }>
+  >
+}
+
+/** A queue as an event source: what Lambda's own pollers do with it. An engine may be the embedded one or a real SQS. */
+export interface EventSourcePort {
+  /** `arn:aws:sqs:us-east-1:000000000000:manireports-jobs` */
+  readonly arn: string
+  /** Waits at most 20 s for up to 10 messages; with none when the wait is over or `signal` is aborted. */
+  receive(most: number, signal: AbortSignal): Promise<readonly SqsMessage[]>
+  delete(messages: readonly SqsMessage[]): Promise<void>
+}
+
+/** Sees what consumers do with the queues of this emulator, whoever they are. `queue` is the queue's name. */
+export interface QueueWatcher {
+  sent(queue: string, message: WatchedMessage): void
+  received(queue: string, messages: readonly SqsMessage[]): void
+  deleted(queue: string, receiptHandles: readonly string[]): void
+}
+
+export type WatchedMessage = Pick<SqsMessage, 'MessageId' | 'Body' | 'MessageAttributes'>

@@ -82,7 +82,7 @@ describe('the configuration', () => {
     })
     expect(lines.toSorted()).toEqual([
       '--callback-url 3=nowhere: must be an http:// or https:// URL',
-      '--worker lambda: must be one of builtin, none',
+      '--worker lambda: must be builtin, none, lambda:URL or exec:COMMAND',
       'OFFLOAD_INBOX_PORT 99999: must be at most 65535',
       'offload.config.yaml:2 port many: must be a number',
       'offload.config.yaml:3 smtp_port has no value: give one, or take the line out',

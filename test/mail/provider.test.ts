@@ -8,6 +8,9 @@ import { createMailProvider, parseSender } from '../../emulator/cloud/mail/provi
 import { innerSmtpAddress, isInnerAddress, parseSmtpAddress } from '../../emulator/cloud/mail/smtp-host.ts'
 import { createSmtpTransport, type MailTransport } from '../../emulator/cloud/mail/transport.ts'
 import { virtualClock } from '../../emulator/kernel/clock.ts'
+import { boot } from '../../emulator/kernel/installation.ts'
+import { createJournal } from '../../emulator/kernel/journal.ts'
+import { openStore } from '../../emulator/kernel/store.ts'
 import type { OutgoingMail } from '../../emulator/worker/ports.ts'
 import { type Script, scriptedServer } from './failing-server.ts'
 import { inboxKinds, type RunningInbox } from './inboxes.ts'
@@ -30,7 +33,21 @@ function providerOver(
   transport: MailTransport,
   find: (id: string) => Promise<'sent' | 'absent' | 'unknown'> = async () => 'unknown',
 ) {
-  return createMailProvider({ transport, clock: virtualClock(), from, find })
+  const clock = virtualClock()
+  const store = openStore({})
+  const { ids } = boot({ store, seed: 'mail' })
+  const journal = createJournal({ store, clock })
+  onTestFinished(() => store.close())
+  return createMailProvider({
+    transport,
+    store,
+    clock,
+    ids,
+    journal,
+    from,
+    find,
+    onError: (error) => expect.fail(String(error)),
+  })
 }
 
 describe.each(inboxKinds())('mail that goes to the $name inbox', ({ missing, start }) => {

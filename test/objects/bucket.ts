@@ -17,22 +17,33 @@ export interface Bucket extends AsyncDisposable {
   readonly s3: S3Client
 }
 
+interface Options {
+  readonly start?: number
+  readonly aliases?: string[]
+  readonly publicUrl?: string
+  readonly verifySignatures?: boolean
+  readonly r2Buckets?: string[]
+}
+
 /** The bucket behind a port, on a clock that stands still. */
 export async function openBucket({
   start = systemClock().now(),
   aliases = [],
   publicUrl,
   verifySignatures = false,
-}: { start?: number; aliases?: string[]; publicUrl?: string; verifySignatures?: boolean } = {}): Promise<Bucket> {
+  r2Buckets = [],
+}: Options = {}): Promise<Bucket> {
   // The SDK signs with the machine's time, so the clock that stands still starts there.
   const clock = virtualClock(Math.floor(start / 1000) * 1000)
   const store = openStore({})
   const ids = createIds({ seed: 'test', installation: 'test', boot: 1 })
   let url = ''
   const baseUrl = () => publicUrl ?? url
-  const objects = createObjects({ store, clock, region: 'us-east-1', credentials, bucket, baseUrl, verifySignatures })
-  const app = Fastify({ rewriteUrl: (request) => `/@s3${request.url ?? '/'}`, forceCloseConnections: true })
-  await app.register(s3Face({ objects, ids, aliases }), { prefix: '/@s3' })
+  const region = 'us-east-1'
+  const objects = createObjects({ store, clock, region, credentials, bucket, r2Buckets, baseUrl, verifySignatures })
+  const app = Fastify({ rewriteUrl: () => '/@s3/', forceCloseConnections: true })
+  const signers = verifySignatures ? { signers: { credentials: [credentials], clock } } : {}
+  await app.register(s3Face({ objects, ids, aliases, ...signers }), { prefix: '/@s3' })
   url = await app.listen({ port: 0, host: '127.0.0.1' })
   const s3 = new S3Client({ endpoint: url, region: 'us-east-1', credentials, forcePathStyle: true })
   return {
@@ -45,6 +56,24 @@ export async function openBucket({
       await app.close()
       store.close()
     },
+  }
+}
+
+/** For requests by hand: any credentials will do. */
+export const signed = { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' }
+
+/** Status, headers and body of a request by hand, with the elements of an error. */
+export async function ask(url: string | URL, init: RequestInit = {}) {
+  const isPresigned = /[?&](X-Amz-|AWSAccessKeyId|Signature)/.test(String(url))
+  const headers = { ...(isPresigned ? {} : signed), ...(init.headers as Record<string, string>) }
+  const answer = await fetch(url, { ...init, headers })
+  const text = await answer.text()
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    text,
+    code: element(text, 'Code'),
+    message: element(text, 'Message'),
   }
 }
 

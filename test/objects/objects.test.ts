@@ -6,13 +6,12 @@ import {
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
-  ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import { array, assert, constant, integer, oneof, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { certificateKey, certificatePrefix } from '../../emulator/worker/certificate/key.ts'
-import { bucket, element, openBucket } from './bucket.ts'
+import { bucket, element, openBucket, signed } from './bucket.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const pdf = (key: string, text = 'hello') => ({ key, contentType: 'application/pdf', bytes: bytes(text) })
@@ -132,7 +131,7 @@ describe('S3 by the AWS SDK', () => {
     )
     expect(encoding).toBe('aws-chunked')
     expect(Buffer.from((await at.objects.get('big')) ?? []).equals(big)).toBe(true)
-    expect(at.objects.head(bucket, 'big').headers).toEqual({})
+    expect(Object.keys(at.objects.head(bucket, 'big').headers)).toEqual(['x-amz-checksum-crc32', 'x-amz-checksum-type'])
   })
 
   it('knows its bucket, and says which one it does not know', async () => {
@@ -143,15 +142,10 @@ describe('S3 by the AWS SDK', () => {
       name: 'NoSuchBucket',
       BucketName: 'other',
     })
-    await expect(at.s3.send(new ListObjectsV2Command({ Bucket: bucket }))).rejects.toMatchObject({
-      name: 'NotImplemented',
-    })
   })
 })
 
 describe('S3 over HTTP', () => {
-  const signed = { authorization: 'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request' }
-
   it('answers 403 to who brings no signature at all, whether the object is there or not', async () => {
     await using at = await openBucket()
     await at.objects.put([pdf('a')])
@@ -248,7 +242,7 @@ describe('S3 over HTTP', () => {
     expect(await put({ 'content-md5': 'x' })).toEqual([400, 'InvalidDigest'])
     expect(await put({ 'x-amz-checksum-crc32': 'NhCmhg==' })).toEqual([200, undefined])
     expect(await put({ 'x-amz-checksum-crc32': 'AAAAAA==' })).toEqual([400, 'BadDigest'])
-    expect(await put({ 'x-amz-checksum-sha256': 'AAAAAA==' })).toEqual([400, 'BadDigest'])
+    expect(await put({ 'x-amz-checksum-sha256': 'AAAAAA==' })).toEqual([400, 'InvalidRequest'])
     const chunked = { 'content-encoding': 'aws-chunked', 'x-amz-decoded-content-length': '5' }
     expect(await put(chunked, '5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n')).toEqual([200, undefined])
     expect(await put(chunked, '5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n')).toEqual([400, 'BadDigest'])
@@ -268,12 +262,9 @@ describe('S3 over HTTP', () => {
     }
     expect(await ask(`${bucket}/${'k'.repeat(1025)}`, { method: 'PUT', body: 'x' })).toEqual([400, 'KeyTooLongError'])
     expect(await ask(`${bucket}/k`, { method: 'POST', body: 'x' })).toEqual([405, 'MethodNotAllowed'])
-    expect(await ask(`${bucket}/k?uploads`, { method: 'POST' })).toEqual([501, 'NotImplemented'])
-    expect(await ask(`${bucket}/k`, { method: 'PUT', headers: { 'x-amz-copy-source': '/a/b' } })).toEqual([
-      501,
-      'NotImplemented',
-    ])
-    expect(await ask('')).toEqual([501, 'NotImplemented'])
+    expect(await ask(`${bucket}/k?acl`)).toEqual([501, 'NotImplemented'])
+    expect(await ask(`${bucket}?policy`)).toEqual([501, 'NotImplemented'])
+    expect(await ask(bucket, { method: 'PATCH', body: 'x' })).toEqual([405, 'MethodNotAllowed'])
     expect(await ask('nowhere/')).toEqual([404, 'NoSuchBucket'])
     expect(await announce(`${at.url}/${bucket}/k`, 100_000_000)).toEqual([400, 'EntityTooLarge'])
   })

@@ -3,7 +3,8 @@ import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from 
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { assert, asyncProperty, integer, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodePath, presignQuery } from '../../emulator/cloud/objects/sigv4.ts'
+import { encodePath } from '../../contracts/sigv4.ts'
+import { presignQuery } from '../../emulator/cloud/objects/sigv4.ts'
 import { bucket, credentials, element, openBucket, type Bucket } from './bucket.ts'
 
 const key = 'certificates/7/job 1/Ünï (2).pdf'

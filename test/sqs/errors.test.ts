@@ -4,11 +4,14 @@ import { json, query, sqsServer, type SqsServer } from './sqs-server.ts'
 
 let sqs: SqsServer
 let handle: string
+let expired: string
+let task: string
 const url = '/000000000000/jobs'
 const absent = '/000000000000/absent'
+const arn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`
 
 beforeAll(async () => {
-  sqs = await sqsServer()
+  sqs = await sqsServer({ inFlightLimit: 2 })
   sqs.queue('jobs')
   sqs.queue('purged')
   sqs.queue('gone')
@@ -18,6 +21,24 @@ beforeAll(async () => {
   const { Messages } = await sqs.client.send(new ReceiveMessageCommand({ QueueUrl: url }))
   handle = Messages?.[0]?.ReceiptHandle ?? ''
   await json(sqs.url, 'DeleteMessage', { QueueUrl: url, ReceiptHandle: handle })
+
+  sqs.queue('full')
+  for (const MessageBody of ['1', '2', '3']) await json(sqs.url, 'SendMessage', { QueueUrl: '/0/full', MessageBody })
+  await json(sqs.url, 'ReceiveMessage', { QueueUrl: '/0/full', MaxNumberOfMessages: 10 })
+
+  sqs.queue('first.fifo', { FifoQueue: 'true' })
+  const toFifo = { QueueUrl: '/0/first.fifo', MessageBody: 'x', MessageGroupId: 'a', MessageDeduplicationId: 'd' }
+  await json(sqs.url, 'SendMessage', toFifo)
+  const { Messages: ofFifo } = await sqs.client.send(
+    new ReceiveMessageCommand({ QueueUrl: toFifo.QueueUrl, VisibilityTimeout: 0 }),
+  )
+  expired = ofFifo?.[0]?.ReceiptHandle ?? ''
+
+  sqs.queue('jobs-dlq')
+  sqs.queue('failing', { RedrivePolicy: `{"deadLetterTargetArn":"${arn('jobs-dlq')}","maxReceiveCount":1}` })
+  const { body } = await json(sqs.url, 'StartMessageMoveTask', { SourceArn: arn('jobs-dlq') })
+  task = (body as { TaskHandle: string }).TaskHandle
+  await sqs.clock.advance(0)
 })
 afterAll(() => sqs.close())
 
@@ -317,11 +338,105 @@ const refusals: readonly Refusal[] = [
     message: () => 'Only one PurgeQueue operation on purged is allowed every 60 seconds.',
   },
   {
-    of: 'a FIFO queue',
+    of: 'a FIFO queue’s name without the attribute',
     ...plain('CreateQueue', () => ({ QueueName: 'jobs.fifo' })),
+    ...invalidParameter,
+    message: () => 'Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length',
+  },
+  {
+    of: 'a message without a group in a FIFO queue',
+    ...plain('SendMessage', () => ({ QueueUrl: '/0/first.fifo', MessageBody: 'x' })),
+    type: coral('MissingRequiredParameterException'),
+    code: 'MissingParameter',
+    message: () => 'The request must contain the parameter MessageGroupId.',
+  },
+  {
+    of: 'a message without anything to know it again by in a FIFO queue',
+    ...plain('SendMessage', () => ({ QueueUrl: '/0/first.fifo', MessageBody: 'x', MessageGroupId: 'a' })),
+    ...invalidParameter,
+    message: () =>
+      'The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly',
+  },
+  {
+    of: 'an expired handle in a FIFO queue',
+    ...plain('DeleteMessage', () => ({ QueueUrl: '/0/first.fifo', ReceiptHandle: expired })),
+    ...invalidParameter,
+    message: () => `Value ${expired} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.`,
+  },
+  {
+    of: 'an attempt’s id on a standard queue',
+    ...plain('ReceiveMessage', () => ({ QueueUrl: url, ReceiveRequestAttemptId: 'try' })),
+    ...invalidParameter,
+    message: () =>
+      'Value try for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a parameter that is not valid for this queue type.',
+  },
+  {
+    of: 'one message too many in flight',
+    ...plain('ReceiveMessage', () => ({ QueueUrl: '/0/full' })),
+    status: 403,
+    type: sqsType('OverLimit'),
+    code: 'OverLimit',
+    message: () =>
+      'Too many messages have been received without being deleted. Please delete your received messages or let them timeout before receiving more.',
+  },
+  {
+    of: 'a move task from a queue that takes no dead letters',
+    ...plain('StartMessageMoveTask', () => ({ SourceArn: arn('jobs') })),
+    ...invalidParameter,
+    message: () => 'Source queue must be configured as a Dead Letter Queue.',
+  },
+  {
+    of: 'a move task from a queue that is not there',
+    ...plain('StartMessageMoveTask', () => ({ SourceArn: arn('absent') })),
+    status: 404,
+    type: sqsType('ResourceNotFoundException'),
+    code: 'ResourceNotFoundException',
+    message: () => "The resource that you specified for the SourceArn parameter doesn't exist.",
+  },
+  {
+    of: 'a move task to a queue that is not there',
+    ...plain('StartMessageMoveTask', () => ({ SourceArn: arn('jobs-dlq'), DestinationArn: arn('absent') })),
+    status: 404,
+    type: sqsType('ResourceNotFoundException'),
+    code: 'ResourceNotFoundException',
+    message: () => "The resource that you specified for the DestinationArn parameter doesn't exist.",
+  },
+  {
+    of: 'a move task from what is no ARN',
+    ...plain('ListMessageMoveTasks', () => ({ SourceArn: 'jobs-dlq' })),
+    ...invalidParameter,
+    message: () =>
+      'You must use this format to specify the SourceArn: arn:<partition>:<service>:<region>:<account-id>:<resource-id>',
+  },
+  {
+    of: 'a move task that is faster than AWS',
+    ...plain('StartMessageMoveTask', () => ({ SourceArn: arn('jobs-dlq'), MaxNumberOfMessagesPerSecond: 501 })),
+    ...invalidParameter,
+    message: () =>
+      'Value 501 for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: You must enter a number from 1 to 500.',
+  },
+  {
+    of: 'a task that nobody started',
+    ...plain('CancelMessageMoveTask', () => ({
+      TaskHandle: Buffer.from(JSON.stringify({ taskId: 'x', sourceArn: arn('jobs-dlq') })).toString('base64'),
+    })),
+    status: 404,
+    type: sqsType('ResourceNotFoundException'),
+    code: 'ResourceNotFoundException',
+    message: () => 'Task does not exist.',
+  },
+  {
+    of: 'a task handle that is none',
+    ...plain('CancelMessageMoveTask', () => ({ TaskHandle: 'garbage' })),
+    ...invalidParameter,
+    message: () => 'Value for parameter TaskHandle is invalid.',
+  },
+  {
+    of: 'a task that has ended',
+    ...plain('CancelMessageMoveTask', () => ({ TaskHandle: task })),
     type: sqsType('UnsupportedOperation'),
     code: a('UnsupportedOperation'),
-    message: () => 'FIFO queues are not supported by this version of Offload.',
+    message: () => 'Only active tasks can be cancelled.',
   },
   {
     of: 'an action that SQS does not have',
@@ -377,7 +492,10 @@ it('a refusal for an unknown queue tells the log which queues exist', async () =
   await json(sqs.url, 'SendMessage', { QueueUrl: absent, MessageBody: 'x' })
   expect(sqs.refusals.at(-1)).toMatchObject({
     action: 'SendMessage',
-    error: { code: 'queue-not-found', details: { name: 'absent', existing: ['jobs', 'purged'] } },
+    error: {
+      code: 'queue-not-found',
+      details: { name: 'absent', existing: ['failing', 'first.fifo', 'full', 'jobs', 'jobs-dlq', 'purged'] },
+    },
   })
 })
 

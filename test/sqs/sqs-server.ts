@@ -1,6 +1,7 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
+import type { Credentials } from '../../contracts/sigv4.ts'
 import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
 import { sqsFace, type SqsRefusal } from '../../emulator/http/sqs/face.ts'
 import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
@@ -29,12 +30,16 @@ interface Options {
   readonly directory?: string
   readonly clock?: VirtualClock
   readonly maximumMessageSize?: number
+  readonly inFlightLimit?: number
+  readonly credentials?: readonly Credentials[]
 }
 
 export async function sqsServer({
   directory,
   clock = virtualClock(),
   maximumMessageSize = 1_048_576,
+  inFlightLimit,
+  credentials,
 }: Options = {}): Promise<SqsServer> {
   const store = openStore(directory === undefined ? {} : { directory })
   const { ids } = boot({ store, seed: 'sqs' })
@@ -47,6 +52,7 @@ export async function sqsServer({
     account: '000000000000',
     region: 'us-east-1',
     maximumMessageSize,
+    ...(inFlightLimit !== undefined && { inFlightLimit }),
   })
   const refusals: SqsRefusal[] = []
   const app: FastifyInstance = fastify({
@@ -60,7 +66,8 @@ export async function sqsServer({
     reply.raw.once('close', () => open--)
     done()
   })
-  await app.register(sqsFace({ queues, clock, ids, onRefusal: (refusal) => refusals.push(refusal) }), {
+  const onRefusal = (refusal: SqsRefusal) => refusals.push(refusal)
+  await app.register(sqsFace({ queues, clock, ids, onRefusal, ...(credentials && { credentials }) }), {
     prefix: '/@sqs',
   })
   await app.listen({ port: 0, host: '127.0.0.1' })

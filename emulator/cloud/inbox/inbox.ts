@@ -102,7 +102,15 @@ function comparable(address: string): string {
   return `${address.slice(0, at)}@${/^[\u0000-\u007f]*$/.test(domain) ? domain : domainToASCII(domain)}`.toLowerCase()
 }
 
-export function createInbox({ store, clock, ids }: { store: Store; clock: Clock; ids: Ids }): Inbox {
+export interface InboxOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly ids: Ids
+  /** Called for each message once it is durable. */
+  readonly onReceived?: (message: StoredMessage) => void
+}
+
+export function createInbox({ store, clock, ids, onReceived }: InboxOptions): Inbox {
   const mailbox = createMailbox(store)
   const chaos = createChaos({ ids })
   const listeners: SmtpListener[] = []
@@ -147,6 +155,7 @@ export function createInbox({ store, clock, ids }: { store: Store; clock: Clock;
       ]),
     }
     await store.write(() => mailbox.insert(message, whole))
+    onReceived?.(message)
     traffic.accepted++
     traffic.acceptedBytes += whole.length
     return id

@@ -3,23 +3,37 @@
  * nodemailer's composer takes 15 times as long for it; the tests read the result back with two independent parsers.
  */
 
+export interface MimeMailbox {
+  readonly name?: string | undefined
+  readonly address: string
+}
+
+export interface MimeAttachment {
+  readonly filename: string
+  readonly contentType: string
+  readonly content: Uint8Array
+  /** Shown where the html names it (`cid:`), instead of beside the message. */
+  readonly inline?: boolean | undefined
+  /** Without angle brackets. */
+  readonly contentId?: string | undefined
+}
+
 export interface MimeMessage {
-  readonly from: { readonly name?: string | undefined; readonly address: string }
-  readonly to: { readonly name?: string | undefined; readonly address: string }
+  readonly from: MimeMailbox
+  readonly to: MimeMailbox | readonly MimeMailbox[]
+  readonly cc?: readonly MimeMailbox[]
+  readonly replyTo?: readonly MimeMailbox[]
   readonly subject: string
   /** Without angle brackets. */
   readonly messageId: string
   /** Epoch milliseconds. */
   readonly date: number
-  /** Further fields, such as `X-Tags`; the names are ours, the values anybody's. */
+  /** Further fields, such as `X-Tags`; the names are ours or checked, the values anybody's. */
   readonly headers?: Readonly<Record<string, string>>
-  readonly text: string
-  readonly html: string
-  readonly attachments?: readonly {
-    readonly filename: string
-    readonly contentType: string
-    readonly content: Uint8Array
-  }[]
+  /** At least one of the two is there; both are shown as alternatives. */
+  readonly text?: string | undefined
+  readonly html?: string | undefined
+  readonly attachments?: readonly MimeAttachment[]
 }
 
 const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
@@ -62,7 +76,7 @@ function headerValue(value: string): string {
   return /^[\x20-\x7e]{0,900}$/.test(line) && !line.includes('=?') ? line : encodedWords(line)
 }
 
-function mailboxValue({ name, address }: { readonly name?: string | undefined; readonly address: string }): string {
+function mailboxValue({ name, address }: MimeMailbox): string {
   const display = singleLine(name ?? '')
   if (display === '') return address
   if (/^[\w ]{1,200}$/.test(display)) return `${display} <${address}>`
@@ -133,37 +147,52 @@ function filenameParameter(filename: string): string {
   return `filename*=UTF-8''${encoded}`
 }
 
-function attachmentPart({ filename, contentType, content }: NonNullable<MimeMessage['attachments']>[number]): string {
+function attachmentPart({ filename, contentType, content, inline, contentId }: MimeAttachment): string {
   const type = /^[\w.+-]+\/[\w.+-]+$/.test(contentType) ? contentType : 'application/octet-stream'
   const base64 = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64')
-  const disposition = `Content-Disposition: attachment;\r\n ${filenameParameter(filename)}`
+  const how = inline === true ? 'inline' : 'attachment'
+  const disposition = `Content-Disposition: ${how};\r\n ${filenameParameter(filename)}`
+  const id = contentId === undefined ? '' : `Content-ID: <${identifier(contentId)}>\r\n`
   let lines = ''
   for (let at = 0; at < base64.length; at += 76) lines += `${base64.slice(at, at + 76)}\r\n`
-  return `Content-Type: ${type}\r\n${disposition}\r\nContent-Transfer-Encoding: base64\r\n\r\n${lines}`
+  return `Content-Type: ${type}\r\n${disposition}\r\n${id}Content-Transfer-Encoding: base64\r\n\r\n${lines}`
 }
 
+const identifier = (value: string) => singleLine(value).replace(/[<>\s]/g, '')
+
+/** One part goes as it is; several are wrapped. */
 function multipart(subtype: string, boundary: string, parts: readonly string[]): string {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return only
   const body = parts.map((one) => `--${boundary}\r\n${one}`).join('')
   return `Content-Type: multipart/${subtype};\r\n boundary="${boundary}"\r\n\r\n${body}--${boundary}--\r\n`
 }
 
+/** Addresses, each on a line of its own: a line has at most 998 characters. */
+const mailboxes = (name: string, boxes: readonly MimeMailbox[]): string[] =>
+  boxes.length === 0 ? [] : [`${name}: ${boxes.map(mailboxValue).join(',\r\n ')}`]
+
 /** The message as it goes over SMTP after DATA, without dot stuffing. */
 export function composeMime(message: MimeMessage): Buffer {
   const boundary = `=_${message.messageId.replace(/[^A-Za-z0-9]/g, '').slice(0, 40)}`
+  const { text, html, attachments = [], to } = message
   const bodies = multipart('alternative', `${boundary}_a`, [
-    part('text/plain', message.text),
-    part('text/html', message.html),
+    ...(text === undefined && html !== undefined ? [] : [part('text/plain', text ?? '')]),
+    ...(html === undefined ? [] : [part('text/html', html)]),
   ])
-  const attachments = message.attachments ?? []
-  const content =
-    attachments.length === 0
-      ? bodies
-      : multipart('mixed', `${boundary}_m`, [bodies, ...attachments.map(attachmentPart)])
+  const shown = attachments.filter(({ inline }) => inline === true)
+  const related = multipart('related', `${boundary}_r`, [bodies, ...shown.map(attachmentPart)])
+  const content = multipart('mixed', `${boundary}_m`, [
+    related,
+    ...attachments.filter(({ inline }) => inline !== true).map(attachmentPart),
+  ])
   const fields = [
     `From: ${mailboxValue(message.from)}`,
-    `To: ${mailboxValue(message.to)}`,
+    ...mailboxes('To', 'address' in to ? [to] : to),
+    ...mailboxes('Cc', message.cc ?? []),
+    ...mailboxes('Reply-To', message.replyTo ?? []),
     `Subject: ${headerValue(message.subject)}`,
-    `Message-ID: <${singleLine(message.messageId).replace(/[<>\s]/g, '')}>`,
+    `Message-ID: <${identifier(message.messageId)}>`,
     `Date: ${mailDate(message.date)}`,
     ...Object.entries(message.headers ?? {}).map(([name, value]) => `${name}: ${headerValue(value)}`),
     'MIME-Version: 1.0',

@@ -1,63 +1,112 @@
-import { domainToASCII } from 'node:url'
-import addressparser from 'nodemailer/lib/addressparser'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { MailPort, MailResult, OutgoingMail } from '../../worker/ports.ts'
+import type { Ids } from '../../kernel/ids.ts'
+import type { Journal } from '../../kernel/journal.ts'
+import type { Store } from '../../kernel/store.ts'
+import type { MailFeedback, MailPort, MailResult, OutgoingMail } from '../../worker/ports.ts'
+import { checkAddress, parseMailbox, type Mailbox } from './address.ts'
+import { createPacer } from './allowance.ts'
+import { bounceOfDelay, bounceOfReply, isHardBounce } from './bounce.ts'
 import { jobTag } from './job-tag.ts'
 import { composeMime } from './mime.ts'
-import { verdictOf } from './simulator.ts'
+import { contentHash } from './raw-message.ts'
+import { createReports, type ReportedMail, type ReportListener } from './reports.ts'
+import { feedbackOf, isSimulator, reportedAfterMs, suppressed, verdictOf, type Consequence } from './simulator.ts'
+import { createSpool, splitDelivery, type Settled } from './spool.ts'
+import { createStatistics, type Statistics } from './statistics.ts'
+import { createSuppression, type Suppression } from './suppression.ts'
 import type { Delivery, MailTransport } from './transport.ts'
+
+export type ProviderName = 'ses' | 'sendgrid' | 'mailgun' | 'mailchannels' | 'cloudflare'
+
+/** A message that a caller outside hands over, checked by its face: addresses, sizes, rate and quota. */
+export interface OutsideMail extends Omit<ReportedMail, 'to' | 'sentAt'> {
+  /** Bare addresses as `checkAddress` gives them: To, Cc and Bcc, each once. */
+  readonly recipients: readonly string[]
+  /** The whole message as it goes over SMTP, without Bcc. */
+  readonly raw: Buffer
+}
+
+/** `suppressed`: held back; `bounced`: the address does not take mail; `queued`: its server is to be tried again. */
+export type Fate = 'delivered' | 'queued' | 'bounced' | 'suppressed'
+
+export interface AcceptedMail {
+  /** One for each recipient, in order. */
+  readonly recipients: readonly { readonly address: string; readonly fate: Fate }[]
+}
+
+/** What stands before SMTP, whichever provider's protocol was spoken. */
+export interface MailProvider extends MailPort {
+  /**
+   * Delivers a message from outside and schedules the reports about it; durable when it resolves. Whatever a mail server
+   * says, the message is accepted: what is refused comes back as a bounce, what is put off is tried again for 14 hours.
+   */
+  accept(mail: OutsideMail): Promise<AcceptedMail>
+  readonly suppression: Suppression
+  readonly statistics: Statistics
+  /** Who is told what became of a provider's mails; one listener each. */
+  listen(provider: ProviderName, listener: ReportListener): void
+  /** Begins with what is due: reports and mails that are to be tried again. */
+  start(): void
+  /** Ends the waits for the worker's rate and what is due later. */
+  stop(): Promise<void>
+  /** Forgets what is under way, the statistics and the suppression list. */
+  reset(): void
+}
 
 export interface MailProviderOptions {
   readonly transport: MailTransport
+  readonly store: Store
   readonly clock: Clock
-  /** `Name <address>`: who the mails are from, in the header and on the envelope. */
+  readonly ids: Ids
+  readonly journal: Journal
+  /** `Name <address>`: who the worker's mails are from, in the header and on the envelope. */
   readonly from: string
   /** Asks where the mails arrive whether one with this Message-ID is there. */
   readonly find: MailPort['find']
-}
-
-const wellFormed = /^([\x21-\x7e]+)@([^\s@<>()[\]\\,;:"\u0000-\u0020\u007f]+)$/
-const unsafeInLocalPart = /[<>()[\]\\,;:"@]/
-
-/** The address as it goes on the wire, or why SES would not take it (its own words). */
-function deliverableAddress(address: string): { readonly address: string } | { readonly error: string } {
-  const at = address.lastIndexOf('@')
-  if (at < 0) return { error: `Missing final '@domain': ${JSON.stringify(address)}` }
-  if (at === 0) return { error: `Missing local name: ${JSON.stringify(address)}` }
-  if (at === address.length - 1) return { error: `Missing domain: ${JSON.stringify(address)}` }
-  const [, local = '', domain = ''] = wellFormed.exec(address) ?? []
-  const ascii = domain === '' ? '' : domainToASCII(domain)
-  if (ascii === '' || unsafeInLocalPart.test(local) || local.length > 64 || ascii.length > 253) {
-    return {
-      error: `Local or domain part contains control, whitespace or non-ASCII characters: ${JSON.stringify(address)}`,
-    }
-  }
-  return { address: `${local}@${ascii}` }
+  /** Mails a second that our own worker may send; without it, as many as it can. */
+  readonly workerRate?: number | undefined
+  readonly onError: (error: unknown) => void
 }
 
 /** The sender from the configuration; an error that names the setting where it is no address. */
-export function parseSender(from: string): { readonly name: string; readonly address: string } {
-  const [parsed] = addressparser(from, { flatten: true })
-  const checked = deliverableAddress(parsed?.address ?? '')
-  if (parsed === undefined || 'error' in checked) {
+export function parseSender(from: string): Mailbox {
+  const { name, address } = parseMailbox(from)
+  const checked = checkAddress(address)
+  if ('error' in checked) {
     throw new EmulatorError(
       'mail-from-invalid',
       `mail_from is ${JSON.stringify(from)}: write an address, or "Name <address>"`,
     )
   }
-  return { name: parsed.name ?? '', address: checked.address }
+  return { name, address: checked.address }
 }
 
 const asResult = (delivery: Delivery): MailResult =>
   delivery.outcome === 'accepted' ? { outcome: 'accepted' } : delivery
 
+const stopping: MailResult = { outcome: 'deferred', error: 'the emulator stops', ambiguous: false }
+
 /**
- * Stands before SMTP as a provider does; SES for now. `send` is the order of its decisions: is the address acceptable,
- * (rate and quota: here, once there are any), what becomes of it, delivery.
+ * The order of its decisions, for our own worker (`send`) and for callers outside (`accept`): is the address acceptable,
+ * is it suppressed, may it go now (rate and quota; outside, the face has asked its allowance), what becomes of it, delivery.
  */
-export function createMailProvider({ transport, clock, from, find }: MailProviderOptions): MailPort {
+export function createMailProvider(options: MailProviderOptions): MailProvider {
+  const { transport, store, clock, ids, journal, from, find, workerRate = Infinity, onError } = options
   const sender = parseSender(from)
+  const suppression = createSuppression({ store, clock })
+  const statistics = createStatistics({ store, clock })
+  const reports = createReports({ store, clock, ids, journal, statistics, suppression, onError })
+  const pacer = createPacer({ clock, perSecond: workerRate })
+
+  const settled = ({ mail, recipients, result, reply }: Settled, afterMs = 0) => {
+    const consequence: Consequence =
+      result === 'delivered'
+        ? { kind: 'delivery', response: reply }
+        : { kind: 'bounce', bounce: result === 'refused' ? bounceOfReply(reply) : bounceOfDelay(reply) }
+    reports.schedule(mail, consequence, recipients, afterMs)
+  }
+  const spool = createSpool({ store, clock, transport, settled, onError })
 
   const compose = (mail: OutgoingMail, address: string) =>
     composeMime({
@@ -72,18 +121,118 @@ export function createMailProvider({ transport, clock, from, find }: MailProvide
       ...(mail.attachments && { attachments: mail.attachments }),
     })
 
-  return {
-    async send(mail) {
-      const checked = deliverableAddress(mail.to.address)
-      if ('error' in checked) return { outcome: 'rejected', error: checked.error }
-      const { delivered, feedback } = verdictOf(checked.address)
-      const result: MailResult = delivered
-        ? asResult(
-            await transport.deliver({ from: sender.address, to: [checked.address] }, compose(mail, checked.address)),
-          )
-        : { outcome: 'accepted' }
-      return result.outcome === 'accepted' && feedback !== undefined ? { ...result, feedback } : result
-    },
-    find,
+  const accepted = (feedback: MailFeedback | undefined): MailResult => ({
+    outcome: 'accepted',
+    ...(feedback === undefined ? {} : { feedback }),
+  })
+
+  const send = async (mail: OutgoingMail): Promise<MailResult> => {
+    const checked = checkAddress(mail.to.address)
+    if ('error' in checked) {
+      return { outcome: 'rejected', error: `${checked.error}: ${JSON.stringify(mail.to.address)}` }
+    }
+    const { address } = checked
+    if (workerRate !== Infinity && !(await pacer.turn())) return stopping
+    if (suppression.holds(address)) {
+      return accepted(feedbackOf([{ kind: 'bounce', bounce: suppressed('OnAccountSuppressionList') }]))
+    }
+    const { delivered, consequences } = verdictOf(address)
+    const feedback = feedbackOf(consequences)
+    if (!delivered) return accepted(feedback)
+    const result = asResult(await transport.deliver({ from: sender.address, to: [address] }, compose(mail, address)))
+    if (result.outcome === 'accepted') return accepted(feedback)
+    if (result.outcome === 'rejected' && isHardBounce(bounceOfReply(result.error)) && !isSimulator(address)) {
+      const { messageId } = mail
+      await store.write(() => suppression.put({ address, reason: 'BOUNCE', messageId }))
+    }
+    return result
   }
+
+  const accept = async ({ recipients, raw, ...message }: OutsideMail): Promise<AcceptedMail> => {
+    const mail: ReportedMail = { ...message, to: recipients, sentAt: clock.now() }
+    const held = recipients.filter((address) => suppression.holds(address))
+    const simulated = recipients.filter((address) => !held.includes(address) && verdictOf(address).consequences.length)
+    const out = recipients.filter((address) => !held.includes(address) && verdictOf(address).delivered)
+    const delivery: Delivery =
+      out.length === 0
+        ? { outcome: 'accepted', response: '' }
+        : await transport.deliver({ from: mail.from, to: out }, raw)
+    const { delivered, refused, deferred } = splitDelivery(delivery, out)
+    const queued = [...deferred.values()].flat()
+
+    await store.write(() => {
+      journal.record({
+        type: 'mail.submitted',
+        provider: mail.provider,
+        messageId: mail.messageId,
+        addresses: recipients.map((address) => ids.stable(16, 'address', address)),
+        content: ids.stable(16, 'content', contentHash(raw)),
+        suppressed: held.length,
+        queued: queued.length,
+      })
+      statistics.count(mail.provider, 'attempts', recipients.length)
+      reports.schedule(mail, { kind: 'bounce', bounce: suppressed('OnAccountSuppressionList') }, held, reportedAfterMs)
+      for (const { consequence, addresses, afterMs } of consequencesOf(simulated)) {
+        reports.schedule(mail, consequence, addresses, afterMs)
+      }
+      const ordinary = delivered.filter((address) => !simulated.includes(address))
+      const reply = delivery.outcome === 'accepted' ? delivery.response : ''
+      settled({ mail, recipients: ordinary, result: 'delivered', reply }, reportedAfterMs)
+      for (const [said, addresses] of refused) {
+        settled({ mail, recipients: addresses, result: 'refused', reply: said }, reportedAfterMs)
+      }
+      spool.add(mail, queued, raw)
+    })
+
+    const refusals = [...refused.values()].flat()
+    const fateOf = (address: string): Fate =>
+      held.includes(address)
+        ? 'suppressed'
+        : queued.includes(address)
+          ? 'queued'
+          : refusals.includes(address) || !delivered.includes(address)
+            ? 'bounced'
+            : 'delivered'
+    return { recipients: recipients.map((address) => ({ address, fate: fateOf(address) })) }
+  }
+
+  return {
+    send,
+    find,
+    accept,
+    suppression,
+    statistics,
+    listen: reports.listen,
+    start() {
+      reports.start()
+      spool.start()
+    },
+    async stop() {
+      pacer.close()
+      await Promise.all([reports.stop(), spool.stop()])
+    },
+    reset() {
+      store.tx(() => {
+        reports.reset()
+        spool.reset()
+        statistics.reset()
+        suppression.reset()
+      })
+    },
+  }
+}
+
+/** The simulator's consequences, one for all recipients that share it. */
+function consequencesOf(addresses: readonly string[]) {
+  const shared = new Map<string, { consequence: Consequence; addresses: string[]; afterMs: number }>()
+  for (const address of addresses) {
+    verdictOf(address).consequences.forEach((consequence, index) => {
+      const key = `${index} ${JSON.stringify(consequence)}`
+      const known = shared.get(key)
+      if (known === undefined) {
+        shared.set(key, { consequence, addresses: [address], afterMs: (index + 1) * reportedAfterMs })
+      } else known.addresses.push(address)
+    })
+  }
+  return shared.values()
 }

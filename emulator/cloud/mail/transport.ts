@@ -9,7 +9,12 @@ export interface Envelope {
 
 /** What the server said, or that it said nothing. */
 export type Delivery =
-  | { readonly outcome: 'accepted'; readonly response: string }
+  | {
+      readonly outcome: 'accepted'
+      readonly response: string
+      /** Recipients that it refused while it took the message for others, with its words. */
+      readonly refused?: readonly { readonly address: string; readonly response: string }[]
+    }
   /** 5xx: the same message will be refused again. */
   | { readonly outcome: 'rejected'; readonly error: string }
   /** 4xx, no connection, no answer. `ambiguous` where the message was handed over and the answer never came. */
@@ -42,6 +47,7 @@ interface SmtpError extends Error {
   readonly code?: string
   readonly responseCode?: number
   readonly response?: string
+  readonly recipient?: string
 }
 
 interface Line {
@@ -134,7 +140,15 @@ export function createSmtpTransport({
         })
         return
       }
-      task.resolve({ outcome: 'accepted', response: info.response ?? '' })
+      const refused = (info.rejectedErrors ?? []).map((refusal) => ({
+        address: refusal.recipient ?? '',
+        response: refusal.response ?? refusal.message,
+      }))
+      task.resolve({
+        outcome: 'accepted',
+        response: info.response ?? '',
+        ...(refused.length === 0 ? {} : { refused }),
+      })
       release(line)
     })
   }

@@ -1,16 +1,36 @@
 import { EmulatorError } from '../../kernel/errors.ts'
 
-/** What the bucket service and its signatures refuse; `emulator/http/s3/errors.ts` says how each looks on the wire. */
+/** What the buckets and their signatures refuse; `emulator/http/s3/errors.ts` says how each looks on the wire. */
 export type ObjectsErrorCode =
   | 'no-such-bucket'
+  | 'bucket-name'
+  | 'bucket-not-empty'
+  | 'bucket-in-use'
+  | 'too-many-buckets'
   | 'no-such-key'
   | 'key-too-long'
+  | 'malformed-uri'
+  | 'too-large'
+  | 'precondition-failed'
+  | 'copy-onto-itself'
+  | 'continuation-token'
+  | 'no-such-upload'
+  | 'too-many-uploads'
+  | 'invalid-part'
+  | 'invalid-part-order'
+  | 'part-too-small'
+  | 'bad-digest'
+  | 'too-many-writes'
+  | 'several-signatures'
   | 'presign-parameters'
+  | 'presign-v2-parameters'
+  | 'presign-v2-expires'
   | 'request-expired'
+  | 'r2-request-expired'
+  | 'r2-signature-version'
   | 'request-not-yet-valid'
   | 'headers-not-signed'
   | 'unknown-access-key'
   | 'signature-mismatch'
-  | 'malformed-uri'
 
 export class ObjectsError extends EmulatorError<ObjectsErrorCode> {}

@@ -1,72 +1,64 @@
-import { createHash } from 'node:crypto'
+import { encodePath, type Credentials } from '../../../contracts/sigv4.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { ObjectsPort } from '../../worker/ports.ts'
+import { verifyQuery } from './authorization.ts'
+import { createBuckets, type Buckets } from './buckets.ts'
+import { checksumHeaders, checksumOf, partHeaders, type ChecksumAlgorithm } from './checksums.ts'
+import { createContents, type ObjectHead, type StoredBytes, type Upload, type WriteConditions } from './contents.ts'
 import { ObjectsError } from './errors.ts'
-import { encodePath, presignQuery, verifyPresigned, type Credentials, type WireRequest } from './sigv4.ts'
+import { listKeys, type Listing, type ListRequest } from './listing.ts'
+import { presignQuery, type WireRequest } from './sigv4.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 
-export type { Credentials, WireRequest }
+export type { ObjectHead, WireRequest }
 
-/** What is known of an object beside its bytes. */
-export interface ObjectHead {
+/** A copy of one object as another. */
+export interface Copy {
+  readonly from: { readonly bucket: string; readonly key: string }
   readonly key: string
-  readonly contentType: string
-  /** MD5 of the bytes in hex, without quotes. */
-  readonly etag: string
-  readonly size: number
-  /** Epoch milliseconds. */
-  readonly created: number
-  /** The headers that come back with it: `cache-control`, `content-disposition`, `x-amz-meta-…`; names in lower case. */
-  readonly headers: Readonly<Record<string, string>>
+  /** Throws where the source is not what the client wants to copy. */
+  readonly check: (source: ObjectHead) => void
+  /** What replaces the source's own metadata. */
+  readonly replacement?:
+    { readonly contentType: string; readonly headers: Readonly<Record<string, string>> } | undefined
+  /** The source's own unless given. */
+  readonly checksumAlgorithm?: ChecksumAlgorithm | undefined
+  readonly conditions?: WriteConditions
 }
 
-export interface Upload {
-  readonly key: string
-  readonly contentType: string
-  readonly bytes: Uint8Array
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-/** The bucket: the worker's port, and what the S3 protocol needs. Methods throw ObjectsError. */
+/** The buckets: the worker's port, and what the S3 protocol needs. Methods throw ObjectsError. */
 export interface Objects extends ObjectsPort {
-  readonly bucket: string
-  /** The host, with its port, that presigned URLs name. */
-  host(): string
-  /** Throws `no-such-bucket`. */
-  requireBucket(bucket: string): void
-  upload(bucket: string, object: Upload): Promise<{ readonly etag: string }>
+  readonly buckets: Buckets
+  readonly uploads: Uploads
+  upload(bucket: string, object: Upload): Promise<ObjectHead>
+  copy(bucket: string, copy: Copy): Promise<ObjectHead>
   head(bucket: string, key: string): ObjectHead
-  read(bucket: string, key: string): ObjectHead & { readonly bytes: Uint8Array }
-  /** Succeeds where there was nothing. */
-  remove(bucket: string, key: string): Promise<void>
+  read(bucket: string, key: string): StoredBytes
+  /** Succeeds where there was nothing; all of them or none. */
+  remove(bucket: string, keys: readonly string[]): Promise<void>
+  list(bucket: string, request: ListRequest): Listing<ObjectHead>
   /**
    * Checks a request that is authenticated by its query, for the Host it came to or any of `aliases`. With an access
    * key that is not ours the signature cannot be checked: such a request passes unless signatures are to be verified,
    * but its expiry always counts.
    */
-  authorize(request: WireRequest, aliases: readonly string[]): void
-  /** Deletes a tenant's certificates, or everything. */
+  authorize(
+    request: WireRequest,
+    version: 'query-v4' | 'query-v2',
+    to: { readonly bucket: string; readonly bucketOfHost: string | undefined; readonly aliases: readonly string[] },
+  ): void
+  /** Deletes a tenant's certificates, or everything but the emulator's own buckets, which it empties. */
   reset(tenant?: number): void
 }
-
-interface Row {
-  key: string
-  content_type: string
-  etag: string
-  size: number
-  created: number
-  headers: string
-}
-
-const columns = 'key, content_type, etag, size, created, headers'
-const longestKey = 1024
 
 export function createObjects({
   store,
   clock,
   region,
   credentials,
-  bucket,
+  bucket: ownName,
+  r2Buckets = [],
   baseUrl,
   verifySignatures = false,
 }: {
@@ -74,140 +66,128 @@ export function createObjects({
   readonly clock: Clock
   readonly region: string
   readonly credentials: Credentials
+  /** The worker's bucket. */
   readonly bucket: string
+  /** The names of buckets that behave as R2's; they are there from the beginning. */
+  readonly r2Buckets?: readonly string[]
   /** Where clients reach us, such as `http://127.0.0.1:4566`; called when a URL is made, since the port may be late. */
   readonly baseUrl: () => string
   readonly verifySignatures?: boolean
 }): Objects {
-  // The bytes come last: SQLite then reads what is before them without touching the pages that they overflow into.
-  store.define(`
-    CREATE TABLE IF NOT EXISTS objects (
-      id INTEGER PRIMARY KEY,
-      bucket TEXT NOT NULL,
-      key TEXT NOT NULL,
-      content_type TEXT NOT NULL,
-      etag TEXT NOT NULL,
-      size INTEGER NOT NULL,
-      created INTEGER NOT NULL,
-      headers TEXT NOT NULL,
-      bytes BLOB NOT NULL,
-      UNIQUE (bucket, key)
-    )
-  `)
-
-  const requireBucket = (name: string) => {
-    if (name === bucket) return
-    throw new ObjectsError('no-such-bucket', `there is no bucket ${name}; there is ${bucket}`, { bucket: name })
-  }
-
-  const insert = ({ key, contentType, bytes, headers = {} }: Upload): string => {
-    const length = Buffer.byteLength(key)
-    if (length === 0 || length > longestKey) {
-      throw new ObjectsError('key-too-long', `a key has 1 to ${longestKey} bytes, not ${length}`, {
-        length,
-        longestKey,
-      })
-    }
-    const etag = createHash('md5').update(bytes).digest('hex')
-    store.run(
-      `INSERT INTO objects (bucket, key, content_type, etag, size, created, headers, bytes)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (bucket, key) DO UPDATE SET content_type = excluded.content_type, etag = excluded.etag,
-         size = excluded.size, created = excluded.created, headers = excluded.headers, bytes = excluded.bytes`,
-      bucket,
-      key,
-      contentType,
-      etag,
-      bytes.byteLength,
-      clock.now(),
-      JSON.stringify(headers),
-      bytes,
-    )
-    return etag
-  }
-
-  const headOf = (row: Row): ObjectHead => ({
-    key: row.key,
-    contentType: row.content_type,
-    etag: row.etag,
-    size: row.size,
-    created: row.created,
-    headers: JSON.parse(row.headers) as Record<string, string>,
-  })
-
-  const find = <Found>(select: string, name: string, key: string): Found => {
-    requireBucket(name)
-    const found = store.get<Found>(`SELECT ${select} FROM objects WHERE bucket = ? AND key = ?`, bucket, key)
-    if (found === undefined) throw new ObjectsError('no-such-key', `there is no object ${key}`, { key })
-    return found
-  }
+  const buckets = createBuckets({ store, clock, region, own: ownName, r2: r2Buckets })
+  const contents = createContents({ store, clock })
+  const uploads = createUploads({ store, clock, contents })
+  const own = buckets.require(ownName)
 
   return {
-    bucket,
-    host: () => new URL(baseUrl()).host,
-    requireBucket,
+    buckets,
+    uploads,
 
     put: (objects) =>
       store.write(() => {
-        for (const object of objects) insert(object)
+        for (const object of objects) contents.insertOwn(own, object)
       }),
 
     async existing(keys) {
       const rows = store.all<{ key: string }>(
         'SELECT key FROM objects WHERE bucket = ? AND key IN (SELECT value FROM json_each(?))',
-        bucket,
+        own.name,
         JSON.stringify(keys),
       )
       return new Set(rows.map(({ key }) => key))
     },
 
     async get(key) {
-      return store.get<{ bytes: Uint8Array }>('SELECT bytes FROM objects WHERE bucket = ? AND key = ?', bucket, key)
+      return store.get<{ bytes: Uint8Array }>('SELECT bytes FROM objects WHERE bucket = ? AND key = ?', own.name, key)
         ?.bytes
     },
 
     presign(key, ttlSeconds) {
       const { host, origin, pathname } = new URL(baseUrl())
-      const path = `${pathname.replace(/\/$/, '')}/${encodePath(`${bucket}/${key}`)}`
-      const query = presignQuery({ method: 'GET', host, path, credentials, region, ttlSeconds, at: clock.now() })
+      const path = `${pathname.replace(/\/$/, '')}/${encodePath(`${own.name}/${key}`)}`
+      const at = clock.now()
+      const query = presignQuery({ method: 'GET', host, path, credentials, region: own.region, ttlSeconds, at })
       return `${origin}${path}?${query}`
     },
 
     async upload(name, object) {
-      requireBucket(name)
-      return { etag: await store.write(() => insert(object)) }
+      const bucket = buckets.require(name)
+      return await store.write(() => contents.insert(bucket, object))
     },
 
-    head: (name, key) => headOf(find<Row>(columns, name, key)),
-
-    read(name, key) {
-      const row = find<Row & { bytes: Uint8Array }>(`${columns}, bytes`, name, key)
-      return { ...headOf(row), bytes: row.bytes }
-    },
-
-    async remove(name, key) {
-      requireBucket(name)
-      await store.write(() => store.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket, key))
-    },
-
-    authorize(request, aliases) {
-      verifyPresigned(request, {
-        hosts: [...new Set([request.headers['host'] ?? '', new URL(baseUrl()).host, ...aliases])],
-        now: clock.now(),
-        secretOf: (accessKeyId) => (accessKeyId === credentials.accessKeyId ? credentials.secretAccessKey : undefined),
-        strict: verifySignatures,
+    async copy(name, { from, key, check, replacement, checksumAlgorithm, conditions = {} }) {
+      const [origin, target] = [buckets.require(from.bucket), buckets.require(name)]
+      if (replacement === undefined && origin.name === target.name && from.key === key) {
+        throw new ObjectsError('copy-onto-itself', 'the copy would be what is there already')
+      }
+      return await store.write(() => {
+        const { bytes, ...head } = contents.read(origin, from.key)
+        check(head)
+        const source = partHeaders(head.headers)
+        const algorithm = checksumAlgorithm ?? source.algorithm
+        return contents.insert(target, {
+          key,
+          bytes,
+          contentType: replacement?.contentType ?? head.contentType,
+          // A copy is of one piece, also where its source had parts: ETag and checksum are of all its bytes.
+          headers: {
+            ...(replacement?.headers ?? source.rest),
+            ...(algorithm === undefined
+              ? {}
+              : checksumHeaders({ algorithm, value: checksumOf(algorithm, bytes) }, 'FULL_OBJECT')),
+          },
+          conditions,
+        })
       })
+    },
+
+    head: (name, key) => contents.head(buckets.require(name), key),
+    read: (name, key) => contents.read(buckets.require(name), key),
+
+    async remove(name, keys) {
+      const bucket = buckets.require(name)
+      await store.write(() => {
+        for (const key of keys) contents.remove(bucket, key)
+      })
+    },
+
+    list(name, request) {
+      const bucket = buckets.require(name)
+      return listKeys(request, (from, before, limit) => contents.scan(bucket, from, before, limit))
+    },
+
+    authorize(request, version, { bucket, bucketOfHost, aliases }) {
+      verifyQuery(
+        request,
+        version,
+        {
+          bucketOfHost,
+          isR2: buckets.find(bucket)?.isR2 === true,
+          hosts: [...new Set([request.headers['host'] ?? '', new URL(baseUrl()).host, ...aliases])],
+        },
+        {
+          now: clock.now(),
+          secretOf: (accessKeyId) =>
+            accessKeyId === credentials.accessKeyId ? credentials.secretAccessKey : undefined,
+          strict: verifySignatures,
+        },
+      )
     },
 
     reset(tenant) {
       store.tx(() => {
         if (tenant === undefined) {
-          store.run('DELETE FROM objects WHERE bucket = ?', bucket)
+          store.run('DELETE FROM objects')
+          store.run('DELETE FROM uploads')
+          store.run(
+            'DELETE FROM buckets WHERE name NOT IN (SELECT value FROM json_each(?))',
+            JSON.stringify([ownName, ...r2Buckets]),
+          )
         } else {
           // See certificateKey. '0' is the character after '/': the range is every key with this prefix.
           store.run(
             'DELETE FROM objects WHERE bucket = ? AND key >= ? AND key < ?',
-            bucket,
+            own.name,
             `certificates/${tenant}/`,
             `certificates/${tenant}0`,
           )

@@ -1,30 +1,19 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import {
+  algorithm,
+  amzDate,
+  canonicalQuery,
+  encodePath,
+  equalSignatures,
+  parseAmzDate,
+  parseQuery,
+  signV4,
+  skewMs,
+  type Credentials,
+  type Parameters,
+} from '../../../contracts/sigv4.ts'
 import { ObjectsError } from './errors.ts'
 
-export interface Credentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-}
-
-type Parameters = readonly (readonly [name: string, value: string])[]
-
-const algorithm = 'AWS4-HMAC-SHA256'
 const longestTtlSeconds = 604_800
-// A signer's clock may be ahead by as much as AWS allows.
-const skewMs = 15 * 60_000
-
-/** Percent-encodes everything but RFC 3986's unreserved characters, as SigV4 wants it. */
-function encodeComponent(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
-}
-
-/** A path, encoded once; slashes stay. */
-export function encodePath(path: string): string {
-  return path.split('/').map(encodeComponent).join('/')
-}
 
 /** Decodes what came on the wire; throws `malformed-uri`. */
 export function decodePath(path: string): string {
@@ -33,66 +22,6 @@ export function decodePath(path: string): string {
   } catch {
     throw new ObjectsError('malformed-uri', `the path ${path} is not percent-encoded UTF-8`)
   }
-}
-
-function parseQuery(query: string): Parameters {
-  return query === '' ? [] : Array.from(new URLSearchParams(query).entries())
-}
-
-function canonicalQuery(parameters: Parameters): string {
-  return parameters
-    .filter(([name]) => name !== 'X-Amz-Signature')
-    .map(([name, value]) => [encodeComponent(name), encodeComponent(value)] as const)
-    .toSorted(([a, x], [b, y]) => (a === b ? compare(x, y) : compare(a, b)))
-    .map(([name, value]) => `${name}=${value}`)
-    .join('&')
-}
-
-const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
-const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
-
-/** `20260314T150926Z`. */
-function amzDate(at: number): string {
-  return new Date(at).toISOString().replace(/[-:]|\.\d{3}/g, '')
-}
-
-interface Scope {
-  readonly day: string
-  readonly region: string
-  readonly service: string
-}
-
-/** What is signed, and the signature of it. Header names are in lower case and sorted. */
-function sign(request: {
-  readonly method: string
-  /** Encoded. */
-  readonly path: string
-  readonly parameters: Parameters
-  readonly headers: Parameters
-  readonly payloadHash: string
-  readonly date: string
-  readonly scope: Scope
-  readonly secret: string
-}) {
-  const { day, region, service } = request.scope
-  const canonicalRequest = [
-    request.method,
-    request.path,
-    canonicalQuery(request.parameters),
-    ...request.headers.map(([name, value]) => `${name}:${value.trim().replace(/ +/g, ' ')}`),
-    '',
-    request.headers.map(([name]) => name).join(';'),
-    request.payloadHash,
-  ].join('\n')
-  const stringToSign = [
-    algorithm,
-    request.date,
-    `${day}/${region}/${service}/aws4_request`,
-    sha256(canonicalRequest),
-  ].join('\n')
-  const key = hmac(hmac(hmac(hmac(`AWS4${request.secret}`, day), region), service), 'aws4_request')
-  return { canonicalRequest, stringToSign, signature: hmac(key, stringToSign).toString('hex') }
 }
 
 /** The query string that makes a request valid for `ttlSeconds` from `at` on; the payload is not signed. */
@@ -125,7 +54,7 @@ export function presignQuery(request: {
     ['X-Amz-Expires', String(ttlSeconds)],
     ['X-Amz-SignedHeaders', 'host'],
   ]
-  const { signature } = sign({
+  const { signature } = signV4({
     method: request.method,
     path: request.path,
     parameters,
@@ -147,6 +76,16 @@ export interface WireRequest {
   readonly query: string
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
+}
+
+/** What a signature is checked against. */
+export interface Known {
+  /** Epoch milliseconds. */
+  readonly now: number
+  /** The secret that belongs to an access key; undefined where nobody knows it. */
+  readonly secretOf: (accessKeyId: string) => string | undefined
+  /** Refuse access keys that are not known, whose signature cannot be checked. */
+  readonly strict: boolean
 }
 
 const required = [
@@ -202,8 +141,8 @@ function parsePresigned(parameters: Parameters) {
       `Error parsing the X-Amz-Credential parameter; incorrect service "${service}". This endpoint belongs to "s3".`,
     )
   }
-  const at = Date.parse(date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'))
-  if (!/^\d{8}T\d{6}Z$/.test(date) || Number.isNaN(at)) {
+  const at = parseAmzDate(date)
+  if (at === undefined) {
     throw malformed("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
   }
   if (!date.startsWith(day)) {
@@ -237,15 +176,9 @@ function parsePresigned(parameters: Parameters) {
  */
 export function verifyPresigned(
   request: WireRequest,
-  known: {
+  known: Known & {
     /** In the order in which they are tried; the first is the request's own. */
     readonly hosts: readonly string[]
-    /** Epoch milliseconds. */
-    readonly now: number
-    /** The secret that belongs to an access key; undefined where nobody knows it. */
-    readonly secretOf: (accessKeyId: string) => string | undefined
-    /** Refuse access keys that are not known, whose signature cannot be checked. */
-    readonly strict: boolean
   },
 ): void {
   const parameters = parseQuery(request.query)
@@ -278,7 +211,7 @@ export function verifyPresigned(
   }
   const path = encodePath(decodePath(request.path))
   const expected = known.hosts.map((host) =>
-    sign({
+    signV4({
       method: request.method,
       path,
       parameters,
@@ -289,16 +222,11 @@ export function verifyPresigned(
       secret,
     }),
   )
-  if (expected.some(({ signature }) => equal(signature, signed.signature))) return
+  if (expected.some(({ signature }) => equalSignatures(signature, signed.signature))) return
   throw new ObjectsError('signature-mismatch', 'the signature does not belong to this request', {
     accessKeyId: signed.accessKeyId,
     signatureProvided: signed.signature,
     stringToSign: expected[0]?.stringToSign,
     canonicalRequest: expected[0]?.canonicalRequest,
   })
-}
-
-function equal(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -17,6 +17,8 @@ export type QueueErrorCode =
   | 'invalid-attribute-name'
   | 'invalid-attribute-value'
   | 'purge-in-progress'
+  | 'over-limit'
+  | 'resource-not-found'
   | 'unsupported-operation'
   | 'unknown-operation'
   | 'malformed-input'
@@ -57,6 +59,10 @@ export const missingParameter = (parameter: string): QueueError =>
 export const receiptHandleInvalid = (handle: string): QueueError =>
   error('receipt-handle-invalid', `The input receipt handle "${handle}" is not a valid receipt handle.`)
 
+/** Only a FIFO queue minds: the message is visible again, or somebody else's. */
+export const receiptHandleExpired = (handle: string): QueueError =>
+  invalidValue(handle, 'ReceiptHandle', 'The receipt handle has expired.')
+
 export const batchEmpty = (entry: string): QueueError =>
   error('batch-empty', `There should be at least one ${entry} in the request.`)
 
@@ -83,11 +89,22 @@ export const invalidMessageContents = (): QueueError =>
 export const unknownAttribute = (name: string): QueueError =>
   error('invalid-attribute-name', `Unknown Attribute ${name}.`)
 
-export const invalidAttributeValue = (name: string): QueueError =>
-  error('invalid-attribute-value', `Invalid value for the parameter ${name}.`)
+export const invalidAttributeValue = (name: string, reason?: string): QueueError =>
+  error(
+    'invalid-attribute-value',
+    `Invalid value for the parameter ${name}.${reason === undefined ? '' : ` Reason: ${reason}`}`,
+  )
 
 export const purgeInProgress = (name: string): QueueError =>
   error('purge-in-progress', `Only one PurgeQueue operation on ${name} is allowed every 60 seconds.`)
+
+export const overLimit = (): QueueError =>
+  error(
+    'over-limit',
+    'Too many messages have been received without being deleted. Please delete your received messages or let them timeout before receiving more.',
+  )
+
+export const resourceNotFound = (sentence: string): QueueError => error('resource-not-found', sentence)
 
 export const unsupportedOperation = (sentence: string): QueueError => error('unsupported-operation', sentence)
 

@@ -3,64 +3,32 @@ import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { MessageAttributes } from './contents.ts'
+import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
+import { createFifo } from './fifo.ts'
+import { createInFlight } from './in-flight.ts'
+import {
+  messageTables,
+  rowColumns,
+  type Draft,
+  type HeldMessage,
+  type Holding,
+  type Inserted,
+  type MessageRow,
+  type Take,
+} from './message.ts'
+import { createMessageViews, type MessageViews } from './message-views.ts'
 import { readReceipt, writeReceipt } from './receipt-handle.ts'
 import type { Queue, Registry } from './registry.ts'
-
-/** A message that was checked and may be added to a queue. */
-export interface Draft {
-  readonly body: string
-  readonly md5: string
-  readonly attributes: MessageAttributes | undefined
-  readonly system: Readonly<Record<string, string>> | undefined
-  /** Milliseconds until it can be received. */
-  readonly delayMs: number
-}
-
-/** A message as one receiver holds it. Times are epoch milliseconds. */
-export interface HeldMessage {
-  readonly messageId: string
-  readonly receiptHandle: string
-  readonly body: string
-  readonly md5: string
-  readonly attributes: MessageAttributes | undefined
-  readonly system: Readonly<Record<string, string>>
-  readonly sentAt: number
-  readonly receiveCount: number
-  readonly firstReceivedAt: number
-  /** Where it came from, in a dead-letter queue. */
-  readonly sourceArn: string | undefined
-}
-
-export interface Take {
-  readonly most: number
-  /** Undefined: as the queue says. */
-  readonly visibilityMs: number | undefined
-  /** Taken by the worker inside this process: visible again at once when the process has died. */
-  readonly embedded: boolean
-}
-
-/** Whom a receipt handle names: the holder, nobody because the message is gone, or somebody else since. */
-export type Holding = 'held' | 'gone' | 'stale'
-
-export interface Counts {
-  readonly visible: number
-  readonly inFlight: number
-  readonly delayed: number
-}
-
-export interface PeekedMessage {
-  readonly messageId: string
-  readonly reason: string | undefined
-  readonly receiveCount: number
-  readonly bodyBytes: number
-  readonly sentAt: number
-}
+import { createRetention } from './retention.ts'
 
 /** The messages of all queues. What changes something must be called inside a transaction. */
-export interface Messages {
-  insert(queue: Queue, draft: Draft): { readonly messageId: string }
+export interface Messages extends MessageViews, Pick<DeadLetters, 'moveBack'> {
+  /** Adds a message; in a FIFO queue, unless one with the same deduplication id was sent a moment ago. */
+  insert(queue: Queue, draft: Draft): Inserted
   /** Hands out what is visible; what was received too often goes to the dead-letter queue instead. */
   take(queue: Queue, take: Take): HeldMessage[]
+  /** Holds again what a receive with the same attempt id was given; undefined where any of it has changed since. */
+  takeAgain(queue: Queue, taken: readonly HeldMessage[], visibilityMs: number | undefined): HeldMessage[] | undefined
   /** Undoes a take whose receiver has gone. */
   giveBack(queue: Queue, taken: readonly Pick<HeldMessage, 'receiptHandle'>[]): void
   remove(queue: Queue, receiptHandle: string): Holding
@@ -69,35 +37,13 @@ export interface Messages {
   /** Keeps a message that the embedded worker holds until `until`; after a crash it is visible at once all the same. */
   renew(queue: Queue, receiptHandle: string, until: number): void
   bury(queue: Queue, target: Queue, receiptHandle: string, reason: string): Holding
-  /** Moves every dead letter to the queue that it came from, else to `fallback`, as a new message. */
-  redrive(deadLetters: Queue, fallback: Queue | undefined): number
-  purge(queue: Queue): number
+  purge(queue: Queue): void
   /** Removes all messages, or those whose job is the tenant's. */
   clear(tenant: number | undefined): void
-  /** Whether one of these is in any queue. */
-  isQueued(messageIds: readonly string[]): boolean
-  isAnyVisible(queue: number): boolean
-  /** When the next message becomes, or became, visible. */
-  nextVisibleAt(queue: number): number | undefined
-  count(queue: Queue): Counts
-  /** The age of the message that has been visible longest. */
-  oldestAgeMs(queue: Queue): number | undefined
-  peek(queue: Queue, most: number): PeekedMessage[]
+  /** Whether as many messages of a queue are in flight as may be. */
+  isFull(queue: Queue): boolean
   /** How many messages the embedded worker of the process before held. */
   readonly recovered: number
-}
-
-interface Row {
-  id: number
-  messageId: string
-  receiveCount: number
-  firstReceivedAt: number
-  sentAt: number
-  source: string | null
-  md5: string
-  attributes: string | null
-  system: string | null
-  body: string
 }
 
 export interface MessagesOptions {
@@ -106,6 +52,8 @@ export interface MessagesOptions {
   readonly ids: Ids
   readonly journal: Journal
   readonly registry: Registry
+  /** Messages of one queue that may be in flight. */
+  readonly inFlightLimit: number
   /** Called after each commit that may have made a message visible, now or later. */
   readonly changed: (queue: number) => void
 }
@@ -114,91 +62,95 @@ export interface MessagesOptions {
 const tenantOfMessage = `coalesce(attributes ->> '$.CompanyId.value', CASE WHEN json_valid(body) THEN
   coalesce(body ->> '$.tenant_id', body ->> '$.company_id', body ->> '$.companyid', '0') END)`
 
-export function createMessages({ store, clock, ids, journal, registry, changed }: MessagesOptions): Messages {
-  // What changes has the same size before and after a receive (first_received_at begins as the time of sending), so
-  // that SQLite overwrites a few bytes and does not write a long body again.
-  store.define(`
-    CREATE TABLE IF NOT EXISTS queue_messages (
-      id INTEGER PRIMARY KEY,
-      queue INTEGER NOT NULL,
-      visible_at INTEGER NOT NULL,
-      receive_count INTEGER NOT NULL DEFAULT 0,
-      first_received_at INTEGER NOT NULL,
-      embedded INTEGER NOT NULL DEFAULT 0,
-      sent_at INTEGER NOT NULL,
-      message_id TEXT NOT NULL,
-      source TEXT,
-      reason TEXT,
-      md5 TEXT NOT NULL,
-      attributes TEXT,
-      system TEXT,
-      body TEXT NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS queue_messages_due ON queue_messages (queue, visible_at, receive_count);
-    CREATE INDEX IF NOT EXISTS queue_messages_embedded ON queue_messages (queue) WHERE embedded = 1;
-  `)
+export function createMessages(options: MessagesOptions): Messages {
+  const { store, clock, ids, registry, changed } = options
+  store.define(messageTables)
+  const fifo = createFifo(options)
+  const inFlight = createInFlight({ store, clock, limit: options.inFlightLimit })
+  const retention = createRetention(options)
+
   const totals = new Map<number, number>()
   for (const { queue, total } of store.all<{ queue: number; total: number }>(
     'SELECT queue, COUNT(*) AS total FROM queue_messages GROUP BY queue',
   )) {
     totals.set(queue, total)
   }
-  const recovered = store.tx(
-    () => store.run('UPDATE queue_messages SET visible_at = ?, embedded = 0 WHERE embedded = 1', clock.now()).changes,
-  )
-
   const added = (queue: number, count: number) =>
     store.afterCommit(() => {
       totals.set(queue, (totals.get(queue) ?? 0) + count)
       if (count > 0) changed(queue)
     })
-
-  const move = (row: { id: number; messageId: string }, from: Queue, to: Queue, reason: string) => {
-    store.run(
-      'UPDATE queue_messages SET queue = ?, visible_at = ?, embedded = 0, source = ?, reason = ? WHERE id = ?',
-      to.id,
-      clock.now(),
-      from.arn,
-      reason,
-      row.id,
-    )
-    journal.record({ type: 'message.dead', queue: from.name, messageId: row.messageId, reason })
-    added(from.id, -1)
-    added(to.id, 1)
+  /** After a message of a FIFO queue was deleted or shown, the next of its group may be ready. */
+  const touched = (queue: Queue, group: string | null) => {
+    if (group === null) return
+    fifo.refresh(queue.id, [group])
+    store.afterCommit(() => changed(queue.id))
+  }
+  /** One that is hidden leaves those in flight; one whose time was over may not have been counted. */
+  const left = (queue: Queue, { visibleAt }: Pick<MessageRow, 'visibleAt'>) => {
+    if (visibleAt > clock.now() && inFlight.drop(queue.id)) store.afterCommit(() => changed(queue.id))
   }
 
-  const visible = (queue: Queue, now: number, most: number) =>
-    store.all<Row>(
-      `SELECT id, message_id AS messageId, receive_count AS receiveCount, first_received_at AS firstReceivedAt,
-         sent_at AS sentAt, source, md5, attributes, system, body
-       FROM queue_messages INDEXED BY queue_messages_due
-       WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, receive_count, id LIMIT ?`,
-      queue.id,
-      now,
-      most,
-    )
+  const expire = (queue: Queue) => {
+    const gone = retention.expire(queue)
+    if (gone === undefined) return
+    fifo.refresh(queue.id, gone.groups)
+    added(queue.id, -gone.count)
+  }
 
-  const takeable = (queue: Queue, now: number, most: number): Row[] => {
-    const { redrive } = queue.settings
-    const target = redrive && registry.find(redrive.target)
+  /** Those that may still be handed out; `find` is asked again where some were too old. */
+  const young = (queue: Queue, find: () => MessageRow[]): MessageRow[] => {
     for (;;) {
-      const rows = visible(queue, now, most)
-      // A dead-letter queue that was deleted since takes nothing: the message stays where it is.
-      if (redrive === undefined || target === undefined || target.id === queue.id) return rows
-      const dead = rows.filter((row) => row.receiveCount >= redrive.maxReceiveCount)
-      if (dead.length === 0) return rows
-      for (const row of dead) {
-        move(
-          row,
-          queue,
-          target,
-          `received ${row.receiveCount} times (maxReceiveCount ${redrive.maxReceiveCount}) and never deleted`,
-        )
-      }
+      const rows = find()
+      const old = rows.filter((row) => retention.isTooOld(queue, row))
+      if (old.length === 0) return rows
+      for (const { id } of old) store.run('DELETE FROM queue_messages WHERE id = ?', id)
+      fifo.refresh(
+        queue.id,
+        old.map(({ group }) => group),
+      )
+      added(queue.id, -old.length)
     }
   }
 
-  const hold = (queue: Queue, row: Row, now: number, visibleAt: number, embedded: boolean): HeldMessage => {
+  const add = (queue: Queue, draft: Draft): Inserted => {
+    const messageId = ids.next('message')
+    const sequence = draft.fifo && fifo.nextSequence()
+    const now = clock.now()
+    const system = sequence === undefined ? draft.system : { ...draft.system, SequenceNumber: sequence }
+    store.run(
+      `INSERT INTO queue_messages
+         (queue, visible_at, first_received_at, sent_at, message_id, group_id, md5, attributes, system, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      queue.id,
+      draft.delayMs === 0 ? now : Math.ceil(clock.deadline(draft.delayMs)),
+      now,
+      now,
+      messageId,
+      draft.fifo?.group ?? null,
+      draft.md5,
+      draft.attributes === undefined ? null : JSON.stringify(draft.attributes),
+      system === undefined ? null : JSON.stringify(system),
+      draft.body,
+    )
+    if (draft.fifo) fifo.refresh(queue.id, [draft.fifo.group])
+    added(queue.id, 1)
+    return { messageId, sequence }
+  }
+
+  const views = createMessageViews({ store, clock, fifo, expire, totalOf: (queue) => totals.get(queue) ?? 0 })
+  const deadLetters = createDeadLetters({ ...options, fifo, added, add })
+
+  const recovered = store.tx(() => {
+    const rows = store.all<{ queue: number; group: string | null }>(
+      'UPDATE queue_messages SET visible_at = ?, embedded = 0 WHERE embedded = 1 RETURNING queue, group_id AS "group"',
+      clock.now(),
+    )
+    for (const { queue, group } of rows) fifo.refresh(queue, [group])
+    return rows.length
+  })
+
+  const hold = (queue: Queue, row: MessageRow, now: number, visibleAt: number, embedded: boolean): HeldMessage => {
     const receiveCount = row.receiveCount + 1
     const firstReceivedAt = row.receiveCount === 0 ? now : row.firstReceivedAt
     store.run(
@@ -219,48 +171,111 @@ export function createMessages({ store, clock, ids, journal, registry, changed }
       sentAt: row.sentAt,
       receiveCount,
       firstReceivedAt,
+      visibleAt,
       sourceArn: row.source ?? undefined,
     }
   }
 
+  const visible = (queue: Queue, now: number, most: number) =>
+    store.all<MessageRow>(
+      `SELECT ${rowColumns} FROM queue_messages INDEXED BY queue_messages_due
+       WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, receive_count, id LIMIT ?`,
+      queue.id,
+      now,
+      most,
+    )
+
+  /** Whole groups, as far as the receive has room: the first group's messages in order, then the next group's. */
+  const nextOfGroups = (queue: Queue, now: number, most: number) => {
+    const rows: MessageRow[] = []
+    for (const group of fifo.readyGroups(queue.id, now, most)) {
+      if (rows.length === most) break
+      rows.push(...fifo.next(queue.id, group, now, most - rows.length))
+    }
+    return rows
+  }
+
+  const visibleAtAfter = (queue: Queue, now: number, visibilityMs = queue.settings.visibilityMs) =>
+    visibilityMs === 0 ? now : Math.ceil(clock.deadline(visibilityMs))
+
   const holder = (queue: Queue, receiptHandle: string) => {
     const receipt = readReceipt(receiptHandle, queue.id)
-    const row = store.get<{ id: number; queue: number; messageId: string; receiveCount: number }>(
-      'SELECT id, queue, message_id AS messageId, receive_count AS receiveCount FROM queue_messages WHERE id = ?',
+    const row = store.get<
+      Pick<MessageRow, 'id' | 'messageId' | 'receiveCount' | 'visibleAt' | 'group'> & { queue: number }
+    >(
+      `SELECT id, queue, message_id AS messageId, receive_count AS receiveCount, visible_at AS visibleAt, group_id AS "group"
+       FROM queue_messages WHERE id = ?`,
       receipt.id,
     )
     if (row === undefined || row.queue !== queue.id || !row.messageId.startsWith(receipt.message)) {
       return { holding: 'gone' } as const
     }
-    return row.receiveCount === receipt.receive ? ({ holding: 'held', row } as const) : ({ holding: 'stale' } as const)
+    const stale = row.receiveCount !== receipt.receive
+    if (queue.settings.fifo && (stale || row.visibleAt <= clock.now())) return { holding: 'expired' } as const
+    return stale ? ({ holding: 'stale' } as const) : ({ holding: 'held', row } as const)
+  }
+
+  /** Nobody asks a standard queue whether the handle was stale, so that one statement does. */
+  const removeStandard = (queue: Queue, receiptHandle: string): Holding => {
+    const receipt = readReceipt(receiptHandle, queue.id)
+    const row = store.get<Pick<MessageRow, 'visibleAt'>>(
+      `DELETE FROM queue_messages WHERE id = ? AND queue = ? AND receive_count = ? AND substr(message_id, 1, 8) = ?
+       RETURNING visible_at AS visibleAt`,
+      receipt.id,
+      queue.id,
+      receipt.receive,
+      receipt.message,
+    )
+    if (row === undefined) return 'gone'
+    added(queue.id, -1)
+    left(queue, row)
+    return 'held'
   }
 
   return {
+    ...views,
+    moveBack: deadLetters.moveBack,
     recovered,
-    insert(queue, { body, md5, attributes, system, delayMs }) {
-      const messageId = ids.next('message')
-      const now = clock.now()
-      store.run(
-        `INSERT INTO queue_messages (queue, visible_at, first_received_at, sent_at, message_id, md5, attributes, system, body)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        queue.id,
-        delayMs === 0 ? now : Math.ceil(clock.deadline(delayMs)),
-        now,
-        now,
-        messageId,
-        md5,
-        attributes === undefined ? null : JSON.stringify(attributes),
-        system === undefined ? null : JSON.stringify(system),
-        body,
-      )
-      added(queue.id, 1)
-      return { messageId }
+    insert(queue, draft) {
+      if (draft.fifo === undefined) return add(queue, draft)
+      const duplicate = fifo.duplicateOf(queue, draft.fifo)
+      if (duplicate !== undefined) return duplicate
+      const inserted = add(queue, draft)
+      fifo.remember(queue, draft.fifo, inserted)
+      return inserted
     },
-    take(queue, { most, visibilityMs = queue.settings.visibilityMs, embedded }) {
+    take(queue, { most, visibilityMs, embedded }) {
+      expire(queue)
       const now = clock.now()
-      const rows = takeable(queue, now, most)
-      const visibleAt = visibilityMs === 0 ? now : Math.ceil(clock.deadline(visibilityMs))
-      return rows.map((row) => hold(queue, row, now, visibleAt, embedded))
+      const room = inFlight.room(queue.id, most)
+      if (room === 0) return []
+      const find = queue.settings.fifo ? nextOfGroups : visible
+      const rows = deadLetters.without(queue, () => young(queue, () => find(queue, now, room)))
+      const visibleAt = visibleAtAfter(queue, now, visibilityMs)
+      const held = rows.map((row) => hold(queue, row, now, visibleAt, embedded))
+      inFlight.add(queue.id, held.length)
+      if (queue.settings.fifo)
+        fifo.refresh(
+          queue.id,
+          rows.map(({ group }) => group),
+        )
+      return held
+    },
+    takeAgain(queue, taken, visibilityMs) {
+      const holders = taken.map(({ receiptHandle, visibleAt }) => {
+        const { row } = holder(queue, receiptHandle)
+        return row?.visibleAt === visibleAt ? row : undefined
+      })
+      if (holders.includes(undefined)) return undefined
+      const visibleAt = visibleAtAfter(queue, clock.now(), visibilityMs)
+      for (const row of holders) {
+        if (row !== undefined) store.run('UPDATE queue_messages SET visible_at = ? WHERE id = ?', visibleAt, row.id)
+      }
+      fifo.refresh(
+        queue.id,
+        holders.map((row) => row?.group ?? null),
+      )
+      return taken.map((message) => ({ ...message, visibleAt }))
     },
     giveBack(queue, taken) {
       for (const { receiptHandle } of taken) {
@@ -271,14 +286,19 @@ export function createMessages({ store, clock, ids, journal, registry, changed }
           clock.now(),
           row.id,
         )
+        touched(queue, row.group)
+        left(queue, row)
       }
       store.afterCommit(() => changed(queue.id))
     },
     remove(queue, receiptHandle) {
+      if (!queue.settings.fifo) return removeStandard(queue, receiptHandle)
       const { holding, row } = holder(queue, receiptHandle)
       if (row !== undefined) {
         store.run('DELETE FROM queue_messages WHERE id = ?', row.id)
         added(queue.id, -1)
+        touched(queue, row.group)
+        left(queue, row)
       }
       return holding
     },
@@ -286,108 +306,48 @@ export function createMessages({ store, clock, ids, journal, registry, changed }
       const { holding, row } = holder(queue, receiptHandle)
       if (row !== undefined) {
         store.run('UPDATE queue_messages SET visible_at = ?, embedded = 0 WHERE id = ?', Math.ceil(at), row.id)
+        touched(queue, row.group)
+        // A message that was visible is in flight again.
+        if (row.visibleAt <= clock.now()) inFlight.add(queue.id, 1)
         store.afterCommit(() => changed(queue.id))
       }
       return holding
     },
     renew(queue, receiptHandle, until) {
       const { row } = holder(queue, receiptHandle)
-      if (row !== undefined)
-        store.run('UPDATE queue_messages SET visible_at = ? WHERE id = ?', Math.ceil(until), row.id)
+      if (row === undefined) return
+      store.run('UPDATE queue_messages SET visible_at = ? WHERE id = ?', Math.ceil(until), row.id)
+      touched(queue, row.group)
     },
     bury(queue, target, receiptHandle, reason) {
       const { holding, row } = holder(queue, receiptHandle)
-      if (row !== undefined) move(row, queue, target, reason)
-      return holding
-    },
-    redrive(deadLetters, fallback) {
-      const rows = store.all<{ id: number; source: string | null }>(
-        'SELECT id, source FROM queue_messages WHERE queue = ? ORDER BY id',
-        deadLetters.id,
-      )
-      const now = clock.now()
-      let moved = 0
-      for (const { id, source } of rows) {
-        const target = registry.find(source?.split(':').at(-1) ?? '') ?? fallback
-        if (target === undefined) continue
-        // AWS: a message that was redriven is a new one, with a MessageId of its own and a receive count of 0.
-        store.run(
-          `UPDATE queue_messages SET queue = ?, visible_at = ?, receive_count = 0, first_received_at = ?, embedded = 0,
-             sent_at = ?, message_id = ?, source = NULL, reason = NULL WHERE id = ?`,
-          target.id,
-          now,
-          now,
-          now,
-          ids.next('message'),
-          id,
-        )
-        added(deadLetters.id, -1)
-        added(target.id, 1)
-        moved++
+      if (row !== undefined) {
+        deadLetters.move(row, queue, target, reason)
+        left(queue, row)
       }
-      return moved
+      return holding
     },
     purge(queue) {
       const { changes } = store.run('DELETE FROM queue_messages WHERE queue = ?', queue.id)
+      fifo.clear(queue.id)
       added(queue.id, -changes)
-      return changes
     },
     clear(tenant) {
+      if (tenant === undefined) fifo.forget()
       for (const queue of registry.all()) {
-        const { changes } =
-          tenant === undefined
-            ? store.run('DELETE FROM queue_messages WHERE queue = ?', queue.id)
-            : store.run(
-                `DELETE FROM queue_messages WHERE queue = ? AND ${tenantOfMessage} = ?`,
-                queue.id,
-                String(tenant),
-              )
-        added(queue.id, -changes)
+        const which = tenant === undefined ? '' : `AND ${tenantOfMessage} = ?`
+        const gone = store.all<{ group: string | null }>(
+          `DELETE FROM queue_messages WHERE queue = ? ${which} RETURNING group_id AS "group"`,
+          queue.id,
+          ...(tenant === undefined ? [] : [String(tenant)]),
+        )
+        fifo.refresh(
+          queue.id,
+          gone.map(({ group }) => group),
+        )
+        added(queue.id, -gone.length)
       }
     },
-    isQueued: (messageIds) =>
-      store.get(
-        'SELECT 1 FROM queue_messages WHERE message_id IN (SELECT value FROM json_each(?)) LIMIT 1',
-        JSON.stringify(messageIds),
-      ) !== undefined,
-    isAnyVisible: (queue) =>
-      store.get(
-        'SELECT 1 FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? AND visible_at <= ? LIMIT 1',
-        queue,
-        clock.now(),
-      ) !== undefined,
-    nextVisibleAt: (queue) =>
-      store.get<{ at: number }>(
-        'SELECT visible_at AS at FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? ORDER BY visible_at LIMIT 1',
-        queue,
-      )?.at,
-    count(queue) {
-      const later = store.get<{ all: number; delayed: number }>(
-        `SELECT COUNT(*) AS "all", COUNT(*) FILTER (WHERE receive_count = 0) AS delayed
-         FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? AND visible_at > ?`,
-        queue.id,
-        clock.now(),
-      ) ?? { all: 0, delayed: 0 }
-      const visibleNow = Math.max(0, (totals.get(queue.id) ?? 0) - later.all)
-      return { visible: visibleNow, inFlight: later.all - later.delayed, delayed: later.delayed }
-    },
-    oldestAgeMs(queue) {
-      const sentAt = store.get<{ at: number }>(
-        `SELECT sent_at AS at FROM queue_messages INDEXED BY queue_messages_due
-         WHERE queue = ? AND visible_at <= ? ORDER BY visible_at LIMIT 1`,
-        queue.id,
-        clock.now(),
-      )?.at
-      return sentAt === undefined ? undefined : Math.max(0, clock.now() - sentAt)
-    },
-    peek: (queue, most) =>
-      store
-        .all<Omit<PeekedMessage, 'reason'> & { reason: string | null }>(
-          `SELECT message_id AS messageId, reason, receive_count AS receiveCount, octet_length(body) AS bodyBytes, sent_at AS sentAt
-           FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? ORDER BY visible_at, receive_count, id LIMIT ?`,
-          queue.id,
-          most,
-        )
-        .map((row) => ({ ...row, reason: row.reason ?? undefined })),
+    isFull: (queue) => inFlight.room(queue.id, 1) === 0,
   }
 }

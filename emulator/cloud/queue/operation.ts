@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
 import { malformedInput, missingParameter } from './errors.ts'
 import type { Messages } from './messages.ts'
+import type { MoveTasks } from './move-tasks.ts'
 import type { Receivers } from './receivers.ts'
 import type { Registry } from './registry.ts'
 
@@ -13,6 +14,7 @@ export interface QueueEngine {
   readonly registry: Registry
   readonly messages: Messages
   readonly receivers: Receivers
+  readonly moveTasks: MoveTasks
   readonly account: string
   /** Bytes a message, and a batch, may have. */
   readonly maximumMessageSize: number

@@ -14,10 +14,27 @@ export interface QueueSettings {
   readonly delayMs: number
   readonly waitMs: number
   readonly maximumMessageSize: number
+  readonly retentionMs: number
   readonly redrive: RedrivePolicy | undefined
+  readonly redriveAllow: RedriveAllowPolicy
+  /** Undefined in a standard queue. */
+  readonly fifo: FifoSettings | undefined
 }
 
-interface Rule {
+export interface FifoSettings {
+  /** The body's digest is the deduplication id where a message brings none. */
+  readonly contentBased: boolean
+  /** Deduplication looks at one message group, not at the whole queue. */
+  readonly perGroup: boolean
+}
+
+/** Which queues may use this one for their dead letters. */
+export interface RedriveAllowPolicy {
+  readonly permission: 'allowAll' | 'denyAll' | 'byQueue'
+  readonly sources: readonly string[]
+}
+
+export interface Rule {
   readonly standard?: string
   /** Throws, or answers the value as it is kept. */
   read(value: string, name: string): string
@@ -74,9 +91,55 @@ const redrivePolicy: Rule = {
   },
 }
 
-/** What can be set, with AWS's limits and defaults. */
-export function attributeRules(maximumMessageSize: number): Readonly<Record<string, Rule>> {
+const redriveAllowPolicy: Rule = {
+  read(value) {
+    const unsupported = () =>
+      invalidAttributeValue(
+        'RedriveAllowPolicy',
+        "Amazon SQS can't create the redrive allow policy, as it’s in an unsupported format.",
+      )
+    const refuse = (reason: string) =>
+      invalidValue(value, 'RedriveAllowPolicy', `Amazon SQS can't create the redrive allow policy. ${reason}`)
+    const { redrivePermission: permission, sourceQueueArns: sources, ...others } = parseObject(value) ?? {}
+    const isList = Array.isArray(sources) && sources.every((source) => typeof source === 'string')
+    if (Object.keys(others).length > 0 || (sources !== undefined && !isList)) throw unsupported()
+    if (permission !== 'allowAll' && permission !== 'denyAll' && permission !== 'byQueue') throw unsupported()
+    if (permission !== 'byQueue') {
+      if (sources === undefined) return JSON.stringify({ redrivePermission: permission })
+      throw refuse('To specify one or more source queue ARNs, you must set redrivePermission to byQueue.')
+    }
+    if (!isList || sources.length === 0) {
+      throw refuse(
+        'When you specify the byQueue permission type, you must also specify one or more sourceQueueArns values.',
+      )
+    }
+    if (sources.length > 10) throw refuse('You can specify up to 10 sourceQueueArns values.')
+    return JSON.stringify({ redrivePermission: permission, sourceQueueArns: sources })
+  },
+}
+
+function oneOf(standard: string, ...others: readonly string[]): Rule {
   return {
+    standard,
+    read(value, name) {
+      if (value !== standard && !others.includes(value)) throw invalidAttributeValue(name)
+      return value
+    },
+  }
+}
+
+const fifoRules: Readonly<Record<string, Rule>> = {
+  // Only when the queue is created; nothing else is a FIFO queue's value.
+  FifoQueue: oneOf('true'),
+  ContentBasedDeduplication: oneOf('false', 'true'),
+  DeduplicationScope: oneOf('queue', 'messageGroup'),
+  FifoThroughputLimit: oneOf('perQueue', 'perMessageGroupId'),
+}
+
+/** What can be set, with AWS's limits and defaults. */
+export function attributeRules(maximumMessageSize: number, fifo: boolean): Readonly<Record<string, Rule>> {
+  return {
+    ...(fifo && fifoRules),
     DelaySeconds: whole(0, 0, 900),
     MaximumMessageSize: whole(maximumMessageSize, 1024, maximumMessageSize),
     MessageRetentionPeriod: whole(345_600, 60, 1_209_600),
@@ -84,16 +147,10 @@ export function attributeRules(maximumMessageSize: number): Readonly<Record<stri
     VisibilityTimeout: whole(30, 0, 43_200),
     Policy: jsonObject,
     RedrivePolicy: redrivePolicy,
-    RedriveAllowPolicy: jsonObject,
+    RedriveAllowPolicy: redriveAllowPolicy,
     KmsMasterKeyId: { read: (value) => value },
     KmsDataKeyReusePeriodSeconds: whole(undefined, 60, 86_400),
-    SqsManagedSseEnabled: {
-      standard: 'true',
-      read(value, name) {
-        if (value !== 'true' && value !== 'false') throw invalidAttributeValue(name)
-        return value
-      },
-    },
+    SqsManagedSseEnabled: oneOf('true', 'false'),
   }
 }
 
@@ -138,14 +195,27 @@ export function withDefaults(attributes: QueueAttributes, rules: Readonly<Record
 
 export function settingsOf(all: QueueAttributes): QueueSettings {
   const policy = all.RedrivePolicy === undefined ? undefined : parseObject(all.RedrivePolicy)
+  const allow = all.RedriveAllowPolicy === undefined ? undefined : parseObject(all.RedriveAllowPolicy)
   return {
     visibilityMs: Number(all.VisibilityTimeout) * 1000,
     delayMs: Number(all.DelaySeconds) * 1000,
     waitMs: Number(all.ReceiveMessageWaitTimeSeconds) * 1000,
+    retentionMs: Number(all.MessageRetentionPeriod) * 1000,
     maximumMessageSize: Number(all.MaximumMessageSize),
     redrive: policy && {
       target: String(policy.deadLetterTargetArn).split(':').at(-1) ?? '',
       maxReceiveCount: Number(policy.maxReceiveCount),
     },
+    redriveAllow: {
+      permission: (allow?.redrivePermission as RedriveAllowPolicy['permission'] | undefined) ?? 'allowAll',
+      sources: (allow?.sourceQueueArns as readonly string[] | undefined) ?? [],
+    },
+    fifo:
+      all.FifoQueue === 'true'
+        ? {
+            contentBased: all.ContentBasedDeduplication === 'true',
+            perGroup: all.DeduplicationScope === 'messageGroup',
+          }
+        : undefined,
   }
 }

@@ -4,7 +4,9 @@ import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { QueuePort } from '../../worker/ports.ts'
 import { embeddedConsumer } from './embedded-consumer.ts'
-import { createMessages, type Counts, type Messages, type PeekedMessage } from './messages.ts'
+import type { Counts, PeekedMessage } from './message.ts'
+import { createMessages, type Messages } from './messages.ts'
+import { createMoveTasks } from './move-tasks.ts'
 import type { QueueEngine } from './operation.ts'
 import { enqueue } from './operations/send-message.ts'
 import { createOperations, type Operations } from './operations/table.ts'
@@ -39,7 +41,7 @@ export interface Queues {
   isQueued(messageIds: readonly string[]): boolean
   /** What lies in a queue, oldest first, without receiving it. */
   peek(queueName: string, limit: number): PeekedMessage[]
-  /** Moves all dead letters back to where they came from. */
+  /** Moves all dead letters that nobody holds back to where they came from, at once. */
   redrive(deadLetterQueue: string): { readonly moved: number }
   /** Removes all messages, or those whose job is the tenant's. The queues stay. */
   reset(tenant?: number): void
@@ -56,14 +58,26 @@ export interface QueuesOptions {
   readonly region: string
   /** Bytes a message, and a batch, may have. */
   readonly maximumMessageSize: number
+  /** Messages of one queue that may be in flight; AWS's 120,000 unless given. */
+  readonly inFlightLimit?: number
 }
 
 export function createQueues(options: QueuesOptions): Queues {
-  const { store, clock, ids, journal, account, maximumMessageSize } = options
+  const { store, clock, ids, journal, account, maximumMessageSize, inFlightLimit = 120_000 } = options
   const registry = createRegistry(options)
   const receivers = createReceivers({ store, clock, registry, messages: () => messages })
-  const messages: Messages = createMessages({ store, clock, ids, journal, registry, changed: receivers.wake })
-  const engine: QueueEngine = { store, clock, registry, messages, receivers, account, maximumMessageSize }
+  const messages: Messages = createMessages({
+    store,
+    clock,
+    ids,
+    journal,
+    registry,
+    inFlightLimit,
+    changed: receivers.wake,
+  })
+  const moveTasks = createMoveTasks({ store, clock, ids, registry, messages })
+  const engine: QueueEngine = { store, clock, registry, messages, receivers, moveTasks, account, maximumMessageSize }
+  moveTasks.resume()
 
   return {
     operations: createOperations(engine),
@@ -85,10 +99,15 @@ export function createQueues(options: QueuesOptions): Queues {
     peek: (queueName, limit) => messages.peek(registry.get(queueName), limit),
     redrive(deadLetterQueue) {
       const queue = registry.get(deadLetterQueue)
-      const source = registry.all().find((other) => other.settings.redrive?.target === queue.name)
-      return { moved: store.tx(() => messages.redrive(queue, source)) }
+      const [source] = registry.sourcesOf(queue)
+      // Where a message does not say where it came from, it goes to whom the queue serves.
+      const targetOf = (name: string | undefined) => (name === undefined ? undefined : registry.find(name)) ?? source
+      return { moved: store.tx(() => messages.moveBack(queue, targetOf)).moved }
     },
     reset: (tenant) => store.tx(() => messages.clear(tenant)),
-    close: receivers.close,
+    close() {
+      moveTasks.close()
+      receivers.close()
+    },
   }
 }

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
-import { queueNotFound } from './errors.ts'
-import type { HeldMessage, Messages, Take } from './messages.ts'
+import { overLimit, queueNotFound } from './errors.ts'
+import type { HeldMessage, Take } from './message.ts'
+import type { Messages } from './messages.ts'
 import type { Queue, Registry } from './registry.ts'
 
 export interface Receive extends Take {
@@ -57,7 +58,8 @@ export function createReceivers({ store, clock, registry, messages }: ReceiversO
   }
 
   const arm = (queue: number, line: Line) => {
-    const next = line.receivers.size === 0 ? undefined : messages().nextVisibleAt(queue)
+    const owner = line.receivers.size === 0 ? undefined : registry.byId(queue)
+    const next = owner && (messages().isFull(owner) ? messages().nextShownAt(owner) : messages().nextReadyAt(owner))
     if (line.timer?.at === next) return
     line.timer?.timer.cancel()
     line.timer = undefined
@@ -69,15 +71,34 @@ export function createReceivers({ store, clock, registry, messages }: ReceiversO
     line.timer = { at: next, timer: clock.at(next, ring) }
   }
 
+  // AWS tells a short poll of a standard queue that too many are in flight; long polls and FIFO queues find nothing.
+  const isRefused = (queue: Queue) => !queue.settings.fifo && messages().isFull(queue)
+
+  const takeNow = (queue: Queue, receive: Receive) =>
+    store.write(() => {
+      const target = registry.get(queue.name)
+      const held = messages().take(target, receive)
+      if (held.length === 0 && isRefused(target)) throw overLimit()
+      return held
+    })
+
   const serve = (queue: number): void => {
     const line = lines.get(queue)
     if (line === undefined || line.serving || closed) return
-    if (line.receivers.size > 0 && messages().isAnyVisible(queue)) {
+    if (line.receivers.size === 0 && line.timer === undefined) return
+    const owner = line.receivers.size === 0 ? undefined : registry.byId(queue)
+    const full = owner !== undefined && messages().isFull(owner)
+    if (owner !== undefined && !full && messages().isReady(owner)) {
       line.serving = true
       void hand(queue, line)
       return
     }
-    for (const receiver of line.receivers) if (receiver.receive.waitMs === 0) receiver.settle([])
+    const refused = owner !== undefined && isRefused(owner)
+    for (const receiver of line.receivers) {
+      if (receiver.receive.waitMs > 0) continue
+      if (refused) receiver.fail(overLimit())
+      else receiver.settle([])
+    }
     arm(queue, line)
   }
 
@@ -113,6 +134,8 @@ export function createReceivers({ store, clock, registry, messages }: ReceiversO
   return {
     receive(queue, receive, signal) {
       if (closed || signal?.aborted) return Promise.resolve([])
+      // Who does not wait needs no place in a line where nobody stands.
+      if (receive.waitMs === 0 && lineOf(queue.id).receivers.size === 0) return takeNow(queue, receive)
       return new Promise((resolve, reject) => {
         const line = lineOf(queue.id)
         let timeout: Timer | undefined

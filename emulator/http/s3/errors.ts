@@ -1,15 +1,23 @@
 import type { ObjectsErrorCode } from '../../cloud/objects/errors.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
+import { escapeXml } from './escape.ts'
 
 /** What this face refuses by itself, before the bucket service sees it. */
 export type FaceErrorCode =
   | 'no-credentials'
+  | 'authorization-header'
+  | 'time-skewed'
   | 'invalid-range'
   | 'invalid-argument'
-  | 'bad-digest'
+  | 'invalid-request'
   | 'invalid-digest'
+  | 'payload-hash'
+  | 'payload-hash-mismatch'
+  | 'missing-digest'
+  | 'malformed-trailer'
+  | 'malformed-xml'
+  | 'metadata-too-large'
   | 'incomplete-body'
-  | 'too-large'
   | 'method-not-allowed'
   | 'not-implemented'
 
@@ -41,6 +49,24 @@ const table: Readonly<Record<S3ErrorCode, Wire>> = {
     message: 'The specified bucket does not exist',
     elements: ({ bucket }) => [['BucketName', text(bucket)]],
   },
+  'bucket-name': {
+    status: 400,
+    code: 'InvalidBucketName',
+    message: 'The specified bucket is not valid.',
+    elements: ({ bucket }) => [['BucketName', text(bucket)]],
+  },
+  'bucket-not-empty': {
+    status: 409,
+    code: 'BucketNotEmpty',
+    message: 'The bucket you tried to delete is not empty',
+    elements: ({ bucket }) => [['BucketName', text(bucket)]],
+  },
+  'bucket-in-use': { status: 403, code: 'AccessDenied' },
+  'too-many-buckets': {
+    status: 400,
+    code: 'TooManyBuckets',
+    message: 'You have attempted to create more buckets than allowed',
+  },
   'no-such-key': {
     status: 404,
     code: 'NoSuchKey',
@@ -56,16 +82,106 @@ const table: Readonly<Record<S3ErrorCode, Wire>> = {
       ['MaxSizeAllowed', text(longestKey)],
     ],
   },
+  'precondition-failed': {
+    status: 412,
+    code: 'PreconditionFailed',
+    message: 'At least one of the pre-conditions you specified did not hold',
+    elements: ({ condition }) => [['Condition', text(condition)]],
+  },
+  'copy-onto-itself': {
+    status: 400,
+    code: 'InvalidRequest',
+    message:
+      "This copy request is illegal because it is trying to copy an object to itself without changing the object's " +
+      'metadata, storage class, website redirect location or encryption attributes.',
+  },
+  'continuation-token': {
+    status: 400,
+    code: 'InvalidArgument',
+    message: 'The continuation token provided is incorrect',
+    elements: () => [['ArgumentName', 'continuation-token']],
+  },
+  'no-such-upload': {
+    status: 404,
+    code: 'NoSuchUpload',
+    message:
+      'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
+    elements: ({ uploadId }) => [['UploadId', text(uploadId)]],
+  },
+  'too-many-uploads': { status: 400, code: 'InvalidRequest' },
+  'invalid-part': {
+    status: 400,
+    code: 'InvalidPart',
+    message:
+      'One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified ' +
+      "entity tag may not match the part's entity tag.",
+    elements: ({ uploadId, part, etag }) => [
+      ['UploadId', text(uploadId)],
+      ['PartNumber', text(part)],
+      ['ETag', text(etag)],
+    ],
+  },
+  'invalid-part-order': {
+    status: 400,
+    code: 'InvalidPartOrder',
+    message: 'The list of parts was not in ascending order. The parts list must be specified in order by part number.',
+    elements: ({ uploadId }) => [['UploadId', text(uploadId)]],
+  },
+  'part-too-small': {
+    status: 400,
+    code: 'EntityTooSmall',
+    message: 'Your proposed upload is smaller than the minimum allowed size',
+    elements: ({ size, smallestPart, part, etag }) => [
+      ['ProposedSize', text(size)],
+      ['MinSizeAllowed', text(smallestPart)],
+      ['PartNumber', text(part)],
+      ['ETag', text(etag)],
+    ],
+  },
+  'too-many-writes': {
+    status: 429,
+    code: 'TooManyRequests',
+    message: 'Reduce your concurrent request rate for the same object.',
+  },
+  'several-signatures': {
+    status: 400,
+    code: 'InvalidArgument',
+    message:
+      'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or ' +
+      'the Authorization header should be specified',
+    elements: () => [['ArgumentName', 'Authorization']],
+  },
   'presign-parameters': { status: 400, code: 'AuthorizationQueryParametersError' },
+  'presign-v2-parameters': {
+    status: 403,
+    code: 'AccessDenied',
+    message: 'Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters',
+  },
+  'presign-v2-expires': { status: 403, code: 'AccessDenied' },
   'request-expired': {
     status: 403,
     code: 'AccessDenied',
     message: 'Request has expired',
     elements: ({ ttlSeconds, expires, now }) => [
-      ['X-Amz-Expires', text(ttlSeconds)],
+      // Signature version 2 knows only an end.
+      ...(ttlSeconds === undefined ? [] : [['X-Amz-Expires', text(ttlSeconds)] as const]),
       ['Expires', time(expires)],
       ['ServerTime', time(now)],
     ],
+  },
+  'r2-request-expired': {
+    status: 400,
+    code: 'ExpiredRequest',
+    message: 'Request has expired',
+    elements: ({ expires, now }) => [
+      ['Expires', time(expires)],
+      ['ServerTime', time(now)],
+    ],
+  },
+  'r2-signature-version': {
+    status: 401,
+    code: 'Unauthorized',
+    message: 'SigV2 authorization is not supported. Please use SigV4 instead.',
   },
   'request-not-yet-valid': {
     status: 403,
@@ -99,11 +215,22 @@ const table: Readonly<Record<S3ErrorCode, Wire>> = {
       ['AWSAccessKeyId', text(accessKeyId)],
       ['StringToSign', text(stringToSign)],
       ['SignatureProvided', text(signatureProvided)],
-      ['CanonicalRequest', text(canonicalRequest)],
+      ...(canonicalRequest === undefined ? [] : [['CanonicalRequest', text(canonicalRequest)] as const]),
     ],
   },
   'malformed-uri': { status: 400, code: 'InvalidURI', message: "Couldn't parse the specified URI." },
   'no-credentials': { status: 403, code: 'AccessDenied', message: 'Access Denied' },
+  'authorization-header': { status: 400, code: 'AuthorizationHeaderMalformed' },
+  'time-skewed': {
+    status: 403,
+    code: 'RequestTimeTooSkewed',
+    message: 'The difference between the request time and the current time is too large.',
+    elements: ({ date, now }) => [
+      ['RequestTime', text(date)],
+      ['ServerTime', time(now)],
+      ['MaxAllowedSkewMilliseconds', '900000'],
+    ],
+  },
   'invalid-range': {
     status: 416,
     code: 'InvalidRange',
@@ -129,6 +256,52 @@ const table: Readonly<Record<S3ErrorCode, Wire>> = {
       ['CalculatedDigest', text(calculated)],
     ],
   },
+  'invalid-request': { status: 400, code: 'InvalidRequest' },
+  'payload-hash': {
+    status: 400,
+    code: 'InvalidArgument',
+    message:
+      'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, ' +
+      'STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, ' +
+      'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value.',
+    elements: ({ value }) => [
+      ['ArgumentName', 'x-amz-content-sha256'],
+      ['ArgumentValue', text(value)],
+    ],
+  },
+  'payload-hash-mismatch': {
+    status: 400,
+    code: 'XAmzContentSHA256Mismatch',
+    message: "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    elements: ({ client, computed }) => [
+      ['ClientComputedContentSHA256', text(client)],
+      ['S3ComputedContentSHA256', text(computed)],
+    ],
+  },
+  'missing-digest': {
+    status: 400,
+    code: 'InvalidRequest',
+    message: 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+  },
+  'malformed-trailer': {
+    status: 400,
+    code: 'MalformedTrailerError',
+    message: 'The request contained trailing data that was not well-formed or did not conform to our published schema.',
+  },
+  'malformed-xml': {
+    status: 400,
+    code: 'MalformedXML',
+    message: 'The XML you provided was not well-formed or did not validate against our published schema',
+  },
+  'metadata-too-large': {
+    status: 400,
+    code: 'MetadataTooLarge',
+    message: 'Your metadata headers exceed the maximum allowed metadata size',
+    elements: ({ size, limit }) => [
+      ['Size', text(size)],
+      ['MaxSizeAllowed', text(limit)],
+    ],
+  },
   'invalid-digest': { status: 400, code: 'InvalidDigest', message: 'The Content-MD5 you specified was invalid.' },
   'incomplete-body': {
     status: 400,
@@ -139,7 +312,10 @@ const table: Readonly<Record<S3ErrorCode, Wire>> = {
     status: 400,
     code: 'EntityTooLarge',
     message: 'Your proposed upload exceeds the maximum allowed size',
-    elements: ({ limit }) => [['MaxSizeAllowed', text(limit)]],
+    elements: ({ size, limit }) => [
+      ['ProposedSize', text(size)],
+      ['MaxSizeAllowed', text(limit)],
+    ],
   },
   'method-not-allowed': {
     status: 405,
@@ -184,16 +360,4 @@ export function errorBody(
   ]
   const xml = all.map(([name, value]) => `<${name}>${escapeXml(value)}</${name}>`).join('')
   return `<?xml version="1.0" encoding="UTF-8"?>\n<Error>${xml}</Error>`
-}
-
-/** XML 1.0 has no form at all for most control characters: they become U+FFFD. */
-function escapeXml(value: string): string {
-  return value
-    .toWellFormed()
-    .replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll('\r', '&#xD;')
 }

@@ -1,21 +1,35 @@
 import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import {
+  checksumAlgorithms,
+  checksumHeader,
+  checksumLength,
+  checksumOf,
+  type Checksum,
+} from '../../cloud/objects/checksums.ts'
+import { ObjectsError } from '../../cloud/objects/errors.ts'
 import { S3Error } from './errors.ts'
+import type { Headers } from './request.ts'
 
-type Headers = Readonly<Record<string, string | undefined>>
+export interface Payload {
+  readonly bytes: Uint8Array
+  /** What came along, in a header or behind the bytes, and has been found right. */
+  readonly checksum: Checksum | undefined
+}
 
 /**
  * The bytes of an upload, out of whatever the SDK wrapped them in, checked against the digests that came along.
- * Throws S3Error.
+ * Signatures of single chunks are not looked at. Throws S3Error.
  */
-export function decodePayload(body: Uint8Array, headers: Headers): Uint8Array {
+export function decodePayload(body: Uint8Array, headers: Headers): Payload {
   const { bytes, trailers } = isChunked(headers) ? decodeChunks(Buffer.from(body)) : { bytes: body, trailers: {} }
   const announced = headers['x-amz-decoded-content-length']
   if (announced !== undefined && Number(announced) !== bytes.byteLength) {
     throw new S3Error('incomplete-body', `${bytes.byteLength} bytes came, ${announced} were announced`)
   }
-  checkDigests(bytes, { ...headers, ...trailers })
-  return bytes
+  checkTrailers(headers, trailers)
+  checkPayloadHash(bytes, headers)
+  checkMd5(bytes, headers)
+  return { bytes, checksum: checkedChecksum(bytes, { ...headers, ...trailers }) }
 }
 
 function isChunked(headers: Headers): boolean {
@@ -55,34 +69,72 @@ function decodeChunks(body: Buffer): { bytes: Uint8Array; trailers: Record<strin
   return { bytes: Buffer.concat(parts), trailers }
 }
 
-const hash = (name: string) => (bytes: Uint8Array) => createHash(name).update(bytes).digest('base64')
-
-/** The checksums that Node can compute; of the others (CRC32C, CRC64NVME) we take the client's word. */
-const digests: Readonly<Record<string, (bytes: Uint8Array) => string>> = {
-  'x-amz-checksum-sha256': hash('sha256'),
-  'x-amz-checksum-sha1': hash('sha1'),
-  'x-amz-checksum-crc32': (bytes) => {
-    const sum = Buffer.alloc(4)
-    sum.writeUInt32BE(crc32(bytes))
-    return sum.toString('base64')
-  },
+function checkTrailers(headers: Headers, trailers: Headers): void {
+  const announced = (headers['x-amz-trailer'] ?? '').split(',').map((name) => name.trim().toLowerCase())
+  for (const name of announced) {
+    if (name === '' || trailers[name] !== undefined) continue
+    throw new S3Error('malformed-trailer', `the trailing header ${name} was announced and did not come`)
+  }
 }
 
-function checkDigests(bytes: Uint8Array, headers: Headers): void {
+/** The words that stand for a hash in x-amz-content-sha256. */
+const unhashed =
+  /^(UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|STREAMING-AWS4-(HMAC-SHA256|ECDSA-P256-SHA256)-PAYLOAD(-TRAILER)?)$/
+
+function checkPayloadHash(bytes: Uint8Array, headers: Headers): void {
+  const given = headers['x-amz-content-sha256']
+  if (given === undefined || unhashed.test(given)) return
+  if (!/^[0-9a-f]{64}$/i.test(given)) {
+    throw new S3Error('payload-hash', `${given} is neither a SHA-256 nor one of its stand-ins`, { value: given })
+  }
+  const computed = createHash('sha256').update(bytes).digest('hex')
+  if (computed === given.toLowerCase()) return
+  throw new S3Error('payload-hash-mismatch', 'the body is not what was signed', { client: given, computed })
+}
+
+function checkMd5(bytes: Uint8Array, headers: Headers): void {
   const md5 = headers['content-md5']
-  if (md5 !== undefined) {
-    if (!/^[A-Za-z0-9+/]{22}==$/.test(md5))
-      throw new S3Error('invalid-digest', `Content-MD5 ${md5} is no MD5 in Base64`)
-    const calculated = hash('md5')(bytes)
-    if (calculated !== md5) {
-      const message = 'The Content-MD5 you specified did not match what we received.'
-      throw new S3Error('bad-digest', message, { expected: md5, calculated })
-    }
+  if (md5 === undefined) return
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(md5)) {
+    throw new S3Error('invalid-digest', `Content-MD5 ${md5} is no MD5 in Base64`, { value: md5 })
   }
-  for (const [name, digest] of Object.entries(digests)) {
-    const expected = headers[name]
-    if (expected === undefined || digest(bytes) === expected) continue
-    const kind = name.replace('x-amz-checksum-', '').toUpperCase()
-    throw new S3Error('bad-digest', `The ${kind} you specified did not match the calculated checksum.`)
+  const calculated = createHash('md5').update(bytes).digest('base64')
+  if (calculated === md5) return
+  const message = 'The Content-MD5 you specified did not match what we received.'
+  throw new ObjectsError('bad-digest', message, { expected: md5, calculated })
+}
+
+/** The one checksum among the headers, right in form; of what is not said. Throws S3Error `invalid-request`. */
+export function givenChecksum(headers: Headers): Checksum | undefined {
+  const given = checksumAlgorithms.flatMap((algorithm) => {
+    const value = headers[checksumHeader(algorithm)]
+    return value === undefined ? [] : [{ algorithm, value }]
+  })
+  if (given.length > 1) {
+    throw new S3Error(
+      'invalid-request',
+      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+    )
   }
+  return given[0]
+}
+
+function checkedChecksum(bytes: Uint8Array, headers: Headers): Checksum | undefined {
+  const given = givenChecksum(headers)
+  if (given === undefined) {
+    if (headers['x-amz-sdk-checksum-algorithm'] === undefined) return undefined
+    throw new S3Error(
+      'invalid-request',
+      'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+    )
+  }
+  const { algorithm, value } = given
+  const decoded = Buffer.from(value, 'base64')
+  if (decoded.length !== checksumLength[algorithm] || decoded.toString('base64') !== value) {
+    throw new S3Error('invalid-request', `Value for ${checksumHeader(algorithm)} header is invalid.`)
+  }
+  const calculated = checksumOf(algorithm, bytes)
+  if (calculated === value) return given
+  const message = `The ${algorithm} you specified did not match the calculated checksum.`
+  throw new ObjectsError('bad-digest', message, { expected: value, calculated })
 }

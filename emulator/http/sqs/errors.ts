@@ -1,5 +1,6 @@
 import { isQueueError, type QueueErrorCode } from '../../cloud/queue/errors.ts'
 import { messageOf } from '../../kernel/errors.ts'
+import type { SignatureErrorCode } from '../signature/verify.ts'
 
 export type Face = 'json' | 'query'
 
@@ -18,7 +19,7 @@ const coral = (name: string) => `com.amazon.coral.service#${name}`
 const simple = (name: string) => `AWS.SimpleQueueService.${name}`
 
 /** What each refusal is on the wire, in both protocols. */
-const table: Readonly<Record<QueueErrorCode | 'internal-failure', Row>> = {
+const table: Readonly<Record<QueueErrorCode | SignatureErrorCode | 'internal-failure', Row>> = {
   'queue-not-found': {
     status: 400,
     type: sqs('QueueDoesNotExist'),
@@ -54,7 +55,23 @@ const table: Readonly<Record<QueueErrorCode | 'internal-failure', Row>> = {
   'invalid-attribute-name': { status: 400, type: sqs('InvalidAttributeName'), code: 'InvalidAttributeName' },
   'invalid-attribute-value': { status: 400, type: sqs('InvalidAttributeValue'), code: 'InvalidAttributeValue' },
   'purge-in-progress': { status: 403, type: sqs('PurgeQueueInProgress'), code: simple('PurgeQueueInProgress') },
+  // Inferred: nobody recorded it.
+  'over-limit': { status: 403, type: sqs('OverLimit'), code: 'OverLimit' },
+  'resource-not-found': {
+    status: 404,
+    type: sqs('ResourceNotFoundException'),
+    code: 'ResourceNotFoundException',
+  },
   'unsupported-operation': { status: 400, type: sqs('UnsupportedOperation'), code: simple('UnsupportedOperation') },
+  'access-denied': { status: 403, type: coral('AccessDeniedException'), code: 'AccessDenied' },
+  'unknown-access-key': {
+    status: 403,
+    type: coral('UnrecognizedClientException'),
+    code: 'InvalidClientTokenId',
+  },
+  'signature-mismatch': { status: 403, type: coral('InvalidSignatureException'), code: 'SignatureDoesNotMatch' },
+  'signature-expired': { status: 403, type: coral('InvalidSignatureException'), code: 'SignatureDoesNotMatch' },
+  'signature-incomplete': { status: 400, type: coral('IncompleteSignatureException'), code: 'IncompleteSignature' },
   'unknown-operation': { status: 400, type: coral('UnknownOperationException'), code: 'InvalidAction' },
   'malformed-input': { status: 400, type: coral('SerializationException'), code: 'MalformedInput' },
   // Nobody recorded what AWS answers to a body over its limit.

@@ -3,7 +3,6 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import {
   invalidMessageContents,
   isQueueError,
-  type QueueError,
   malformedInput,
   missingParameter,
   requestTooLarge,
@@ -13,7 +12,10 @@ import type { FailedEntry } from '../../cloud/queue/operations/batch.ts'
 import type { Answer, Caller, Operation } from '../../cloud/queue/operation.ts'
 import type { Queues } from '../../cloud/queue/queues.ts'
 import type { Clock } from '../../kernel/clock.ts'
+import { EmulatorError } from '../../kernel/errors.ts'
 import type { Ids } from '../../kernel/ids.ts'
+import type { Credentials } from '../../../contracts/sigv4.ts'
+import { verifyRequest } from '../signature/verify.ts'
 import { failedEntry, wireError, type Face } from './errors.ts'
 import { parseForm, readMembers, writeAnswer, writeError } from './query.ts'
 
@@ -22,13 +24,15 @@ export interface SqsRefusal {
   /** Epoch milliseconds. */
   readonly at: number
   readonly action: string | undefined
-  readonly error: QueueError
+  readonly error: EmulatorError
 }
 
 export interface SqsFaceOptions {
   readonly queues: Queues
   readonly clock: Clock
   readonly ids: Ids
+  /** Refuse what none of these has signed; without them signatures are not looked at. */
+  readonly credentials?: readonly Credentials[]
   readonly onRefusal?: (refusal: SqsRefusal) => void
 }
 
@@ -124,7 +128,7 @@ function withFailures(answer: Answer, face: Face): Answer {
 }
 
 /** SQS, in both its protocols: AWS JSON 1.0 (SDKs since 2024) and Query (forms and XML). */
-export function sqsFace({ queues, clock, ids, onRefusal }: SqsFaceOptions): FastifyPluginAsync {
+export function sqsFace({ queues, clock, ids, credentials, onRefusal }: SqsFaceOptions): FastifyPluginAsync {
   const operations: Readonly<Record<string, Operation>> = queues.operations
 
   const refuse = (reply: FastifyReply, thrown: unknown, face: Face, action?: string) => {
@@ -143,10 +147,22 @@ export function sqsFace({ queues, clock, ids, onRefusal }: SqsFaceOptions): Fast
       : send(reply, 'text/xml', writeError(error, requestId))
   }
 
+  const checkSignature = (request: FastifyRequest) => {
+    if (credentials === undefined) return
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const { method, originalUrl, headers } = request
+    const verdict = verifyRequest(
+      { method, originalUrl, headers, body },
+      { credentials, now: clock.now(), service: 'sqs' },
+    )
+    if (!verdict.ok) throw new EmulatorError(verdict.code, verdict.message, verdict.details)
+  }
+
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const face = faceOf(request)
     let action: string | undefined
     try {
+      checkSignature(request)
       const call = face === 'json' ? readJson(request) : readQuery(request)
       action = call.action
       const operation = Object.hasOwn(operations, action) ? operations[action] : undefined

@@ -28,7 +28,14 @@ export function parseForm(text: string): Field[] {
     })
 }
 
-const integers = new Set(['MaxNumberOfMessages', 'VisibilityTimeout', 'WaitTimeSeconds', 'DelaySeconds', 'MaxResults'])
+const integers = new Set([
+  'MaxNumberOfMessages',
+  'VisibilityTimeout',
+  'WaitTimeSeconds',
+  'DelaySeconds',
+  'MaxResults',
+  'MaxNumberOfMessagesPerSecond',
+])
 
 /** Members that are written `Name.1`, `Name.2`, …: their JSON name, and for a map the names of its keys and values. */
 const repeated: Readonly<Record<string, { readonly as: string; readonly key?: string; readonly value?: string }>> = {
@@ -38,6 +45,8 @@ const repeated: Readonly<Record<string, { readonly as: string; readonly key?: st
   Attribute: { as: 'Attributes', key: 'Name', value: 'Value' },
   MessageAttribute: { as: 'MessageAttributes', key: 'Name', value: 'Value' },
   MessageSystemAttribute: { as: 'MessageSystemAttributes', key: 'Name', value: 'Value' },
+  Tag: { as: 'Tags', key: 'Key', value: 'Value' },
+  TagKey: { as: 'TagKeys' },
   SendMessageBatchRequestEntry: { as: 'Entries' },
   DeleteMessageBatchRequestEntry: { as: 'Entries' },
   ChangeMessageVisibilityBatchRequestEntry: { as: 'Entries' },
@@ -89,8 +98,12 @@ function itemName(member: string, action: string): string {
       return `${action}ResultEntry`
     case 'Failed':
       return 'BatchResultErrorEntry'
+    case 'Results':
+      return `${action}ResultEntry`
+    case 'queueUrls':
+      return 'QueueUrl'
     default:
-      // Messages, QueueUrls, Attributes, MessageAttributes
+      // Messages, QueueUrls, Attributes, MessageAttributes, Tags
       return member.slice(0, -1)
   }
 }
@@ -110,7 +123,7 @@ function writeMember(name: string, value: unknown, action: string): string {
     .map(([key, entry]) =>
       element(
         item,
-        textElement('Name', key) +
+        textElement(item === 'Tag' ? 'Key' : 'Name', key) +
           (typeof entry === 'object'
             ? element('Value', writeMembers(entry as object, action))
             : textElement('Value', entry)),

@@ -1,6 +1,7 @@
 import type { Store } from '../../kernel/store.ts'
 import type { CallbackPort } from '../ports.ts'
 import { createAdmission, type AdmissionDeps } from './admission.ts'
+import { createObserved } from './observed.ts'
 import { createPasses, type PassDeps } from './passes.ts'
 import { defineTables } from './tables.ts'
 import { createSettlement } from './settlement.ts'
@@ -24,6 +25,7 @@ export function createLedger(deps: LedgerDeps) {
     ...createPasses({ ...deps, standing, tell }),
     ...createSettlement({ store, clock, journal, standing, tell }),
     ...createViews(store),
+    observed: createObserved({ store, clock, journal, standing }),
     /** Grows with each reset: what was read before one must not be written after it. */
     era: () => era,
     reset(tenant?: number): void {

@@ -94,7 +94,7 @@ export function createStanding({ store, clock, journal, bounceWindowMs }: Standi
     refresh(jobById(id))
   }
 
-  return { move: moveJob, advance }
+  return { move: moveJob, advance, refresh }
 }
 
 export type Standing = ReturnType<typeof createStanding>

@@ -19,7 +19,8 @@ export interface JobView {
   /** Nothing more will happen to the recipients: all have an outcome, and the provider has reported what it will. */
   readonly settled: boolean
   readonly advice: readonly Advice[]
-  readonly findings: readonly { recipient: string; text: string }[]
+  /** `recipient`: its key; null where the finding is about the whole job. */
+  readonly findings: readonly { recipient: string | null; text: string }[]
 }
 
 export interface RecipientView {
@@ -61,8 +62,8 @@ export function createViews(store: Store) {
       ...(row.ended_at === null ? {} : { ended_at: iso(row.ended_at) }),
       settled: row.ended_at !== null && row.settle_at === null && !reporting,
       advice: JSON.parse(row.advice) as Advice[],
-      findings: store.all<{ recipient: string; text: string }>(
-        'SELECT recipient, text FROM findings WHERE job_id = ? ORDER BY id LIMIT 100',
+      findings: store.all<{ recipient: string | null; text: string }>(
+        "SELECT nullif(recipient, '') AS recipient, text FROM findings WHERE job_id = ? ORDER BY id LIMIT 100",
         row.id,
       ),
     }

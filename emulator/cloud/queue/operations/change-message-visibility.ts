@@ -7,13 +7,15 @@ import { batchAnswer, checkBatch, eachEntry } from './batch.ts'
 const entry = z.object({ ReceiptHandle: z.string(), VisibilityTimeout: z.int() })
 const batchEntry = entry.extend({ Id: z.string(), VisibilityTimeout: z.int().optional() })
 
-// A message that is visible already can be hidden again by its last handle; only one that was deleted is refused.
+// A message that is visible already can be hidden again by its last handle; only one that was deleted is refused
+// (and in a FIFO queue one whose time is over).
 function change({ clock, messages }: QueueEngine, queue: Queue, handle: string, seconds: number): void {
   if (seconds < 0 || seconds > 43_200) {
     throw invalidValue(seconds, 'VisibilityTimeout', 'VisibilityTimeout must be an integer between 0 and 43200.')
   }
   const at = seconds === 0 ? clock.now() : clock.deadline(seconds * 1000)
-  if (messages.setVisibleAt(queue, handle, at) === 'gone') {
+  const holding = messages.setVisibleAt(queue, handle, at)
+  if (holding === 'gone' || holding === 'expired') {
     throw invalidValue(
       handle,
       'ReceiptHandle',

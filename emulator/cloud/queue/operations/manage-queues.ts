@@ -1,14 +1,23 @@
 import { z } from 'zod'
-import { invalidParameter, invalidValue, missingParameter } from '../errors.ts'
+import { missingParameter } from '../errors.ts'
 import { operation, queueUrl, type Operation, type QueueEngine } from '../operation.ts'
+import { pageInput, pageOf } from './page.ts'
+import { checkTags, tagsInput } from './tags.ts'
 
 const queueName = z.string().refine((name) => name !== '')
 
 export function createQueue({ registry }: QueueEngine): Operation {
-  const schema = z.object({ QueueName: z.string(), Attributes: z.record(z.string(), z.string()).default({}) })
-  return operation('CreateQueue', schema, ({ QueueName: name, Attributes: attributes }, caller) => {
+  const schema = z.object({
+    QueueName: z.string(),
+    Attributes: z.record(z.string(), z.string()).default({}),
+    // The JSON protocol's spelling; the Query protocol's is read as `Tags`.
+    tags: tagsInput.default({}),
+    Tags: tagsInput.default({}),
+  })
+  return operation('CreateQueue', schema, ({ QueueName: name, Attributes: attributes, tags, Tags }, caller) => {
     if (name === '') throw missingParameter('QueueName')
-    return { QueueUrl: caller.queueUrl(registry.create(name, attributes).name) }
+    const all = checkTags(name, { ...tags, ...Tags })
+    return { QueueUrl: caller.queueUrl(registry.create(name, attributes, all).name) }
   })
 }
 
@@ -31,33 +40,21 @@ export function deleteQueue({ store, registry, messages, receivers }: QueueEngin
 }
 
 export function listQueues({ registry }: QueueEngine): Operation {
-  const schema = z.object({
-    QueueNamePrefix: z.string().default(''),
-    MaxResults: z.int().optional(),
-    NextToken: z.string().optional(),
-  })
-  return operation('ListQueues', schema, ({ QueueNamePrefix: prefix, MaxResults: most, NextToken: token }, caller) => {
-    if (most !== undefined && (most < 1 || most > 1000)) {
-      throw invalidValue(most, 'MaxResults', 'Must be between 1 and 1000, if provided.')
-    }
-    const after = token === undefined ? '' : Buffer.from(token, 'base64').toString()
-    if (token !== undefined && Buffer.from(after).toString('base64') !== token) {
-      throw invalidParameter('Invalid or expired next token.')
-    }
+  const schema = pageInput.extend({ QueueNamePrefix: z.string().default('') })
+  return operation('ListQueues', schema, ({ QueueNamePrefix: prefix, ...page }, caller) => {
     const names = registry
       .all()
       .map((queue) => queue.name)
-      .filter((name) => name.startsWith(prefix) && name > after)
-    const page = names.slice(0, most ?? 1000)
-    const last = page.at(-1)
-    return {
-      ...(page.length > 0 && { QueueUrls: page.map((name) => caller.queueUrl(name)) }),
-      // Without MaxResults AWS answers the first 1,000, and no token.
-      ...(most !== undefined &&
-        last !== undefined &&
-        page.length < names.length && {
-          NextToken: Buffer.from(last).toString('base64'),
-        }),
-    }
+      .filter((name) => name.startsWith(prefix))
+    return pageOf('QueueUrls', names, page, caller)
+  })
+}
+
+export function listDeadLetterSourceQueues({ registry }: QueueEngine): Operation {
+  const schema = pageInput.extend({ QueueUrl: queueUrl })
+  return operation('ListDeadLetterSourceQueues', schema, ({ QueueUrl: name, ...page }, caller) => {
+    const names = registry.sourcesOf(registry.get(name)).map((queue) => queue.name)
+    // AWS writes this member small, and an empty list of it.
+    return { queueUrls: [], ...pageOf('queueUrls', names, page, caller) }
   })
 }

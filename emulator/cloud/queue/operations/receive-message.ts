@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { attributesMd5, writeMessageAttributes, type MessageAttributes } from '../contents.ts'
 import { invalidValue, unknownAttribute } from '../errors.ts'
-import type { HeldMessage } from '../messages.ts'
+import type { HeldMessage } from '../message.ts'
 import { operation, queueUrl, type Operation, type QueueEngine } from '../operation.ts'
+import { receiveAttempts } from './receive-attempts.ts'
 
 const systemAttributeNames = [
   'SenderId',
@@ -24,6 +25,7 @@ const schema = z.object({
   AttributeNames: z.array(z.string()).default([]),
   MessageSystemAttributeNames: z.array(z.string()).default([]),
   MessageAttributeNames: z.array(z.string()).default([]),
+  ReceiveRequestAttemptId: z.string().optional(),
 })
 
 /** `All` or `.*`, a prefix as `Order.*`, or a name. */
@@ -37,7 +39,10 @@ function choose(attributes: MessageAttributes | undefined, names: readonly strin
   return chosen.length === 0 ? undefined : Object.fromEntries(chosen)
 }
 
-export function receiveMessage({ registry, receivers, account }: QueueEngine): Operation {
+export function receiveMessage(engine: QueueEngine): Operation {
+  const { registry, receivers, account } = engine
+  const attempts = receiveAttempts(engine)
+
   const write = (held: HeldMessage, system: readonly string[], names: readonly string[]) => {
     const all: Record<string, string | undefined> = {
       SenderId: account,
@@ -79,15 +84,14 @@ export function receiveMessage({ registry, receivers, account }: QueueEngine): O
     if (unknown !== undefined) throw unknownAttribute(unknown)
     const system = asked.includes('All') ? systemAttributeNames : asked
 
-    const held = await receivers.receive(
-      queue,
-      {
-        most,
-        visibilityMs: visibility === undefined ? undefined : visibility * 1000,
-        embedded: false,
-        waitMs: wait === undefined ? queue.settings.waitMs : wait * 1000,
-      },
-      caller.signal(),
+    const receive = {
+      most,
+      visibilityMs: visibility === undefined ? undefined : visibility * 1000,
+      embedded: false,
+      waitMs: wait === undefined ? queue.settings.waitMs : wait * 1000,
+    }
+    const held = await attempts.answer(queue, input.ReceiveRequestAttemptId, receive.visibilityMs, () =>
+      receivers.receive(queue, receive, receive.waitMs === 0 ? undefined : caller.signal()),
     )
     return held.length === 0
       ? {}

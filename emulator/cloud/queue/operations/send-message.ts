@@ -7,6 +7,7 @@ import {
   type MessageAttributes,
 } from '../contents.ts'
 import { batchTooLong, invalidParameter, invalidValue, missingParameter } from '../errors.ts'
+import type { Inserted } from '../message.ts'
 import { operation, queueUrl, type Operation, type QueueEngine } from '../operation.ts'
 import { draft, messageSize, type NewMessage } from '../sending.ts'
 import { batchAnswer, checkBatch, eachEntry } from './batch.ts'
@@ -30,37 +31,21 @@ function read(input: MessageInput): ReadMessage {
   if (delay !== undefined && (delay < 0 || delay > 900)) {
     throw invalidValue(delay, 'DelaySeconds', 'DelaySeconds must be >= 0 and <= 900.')
   }
-  if (deduplication !== undefined) {
-    // Standard queues take a MessageGroupId (fair queues), but no deduplication id.
-    throw invalidValue(
-      deduplication.slice(0, 128),
-      'MessageDeduplicationId',
-      'The request includes a parameter that is not valid for this queue type.',
-    )
-  }
-  if (group !== undefined && !/^[!-~]{1,128}$/.test(group)) {
-    throw invalidValue(
-      group.slice(0, 128),
-      'MessageGroupId',
-      'MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.',
-    )
-  }
   const systemAttributes = readSystemAttributes(input.MessageSystemAttributes)
-  const system = {
-    ...(systemAttributes?.AWSTraceHeader && { AWSTraceHeader: systemAttributes.AWSTraceHeader.value }),
-    ...(group !== undefined && { MessageGroupId: group }),
-  }
+  const trace = systemAttributes?.AWSTraceHeader
   return {
     body: input.MessageBody,
     attributes: readMessageAttributes(input.MessageAttributes),
     systemAttributes,
-    system: Object.keys(system).length === 0 ? undefined : system,
+    system: trace && { AWSTraceHeader: trace.value },
+    group,
+    deduplication,
     delayMs: delay === undefined ? undefined : delay * 1000,
   }
 }
 
 /** What the answer tells of a message; the SDKs compare the digests with their own. */
-function receipt(messageId: string, digest: string, { attributes, systemAttributes }: ReadMessage) {
+function receipt({ messageId, sequence }: Inserted, digest: string, { attributes, systemAttributes }: ReadMessage) {
   const ofAttributes = attributesMd5(attributes)
   const ofSystem = attributesMd5(systemAttributes)
   return {
@@ -68,6 +53,7 @@ function receipt(messageId: string, digest: string, { attributes, systemAttribut
     MD5OfMessageBody: digest,
     ...(ofAttributes !== undefined && { MD5OfMessageAttributes: ofAttributes }),
     ...(ofSystem !== undefined && { MD5OfMessageSystemAttributes: ofSystem }),
+    ...(sequence !== undefined && { SequenceNumber: sequence }),
   }
 }
 
@@ -78,8 +64,8 @@ export function sendMessage({ store, registry, messages }: QueueEngine): Operati
     const given = read(input)
     const ready = draft(queue, given)
     // Looked up again: the queue may have been deleted before its turn in the group commit.
-    const { messageId } = await store.write(() => messages.insert(registry.get(queue.name), ready))
-    return receipt(messageId, ready.md5, given)
+    const inserted = await store.write(() => messages.insert(registry.get(queue.name), ready))
+    return receipt(inserted, ready.md5, given)
   })
 }
 
@@ -101,7 +87,7 @@ export function sendMessageBatch({ store, registry, messages, maximumMessageSize
       const owner = registry.get(name)
       return drafts.done.map(({ id, given, ready }) => ({
         Id: id,
-        ...receipt(messages.insert(owner, ready).messageId, ready.md5, given),
+        ...receipt(messages.insert(owner, ready), ready.md5, given),
       }))
     })
     return batchAnswer(sent, [...failed, ...drafts.failed])

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Store } from '../../kernel/store.ts'
+import type { Bucket } from './buckets.ts'
+import { ObjectsError } from './errors.ts'
+
+/** What is known of an object beside its bytes. */
+export interface ObjectHead {
+  readonly key: string
+  readonly contentType: string
+  /** MD5 of the bytes in hex, without quotes; for an object of N parts the MD5 of the parts' MD5s, a hyphen and N. */
+  readonly etag: string
+  readonly size: number
+  /** Epoch milliseconds. */
+  readonly created: number
+  /**
+   * The headers that come back with it: `cache-control`, `content-disposition`, `x-amz-meta-…`, `x-amz-checksum-…`;
+   * names in lower case.
+   */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type StoredBytes = ObjectHead & { readonly bytes: Uint8Array }
+
+/** ETags without quotes, or `*` for any object. */
+export interface WriteConditions {
+  /** Write only over the object that has one of these. */
+  readonly ifMatch?: readonly string[]
+  /** Do not write over the object that has one of these. */
+  readonly ifNoneMatch?: readonly string[]
+}
+
+export interface Upload {
+  readonly key: string
+  readonly contentType: string
+  readonly bytes: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  /** Where it is not the MD5 of the bytes. */
+  readonly etag?: string
+  readonly conditions?: WriteConditions
+}
+
+/** The objects' table. Methods throw ObjectsError; those that write belong into a transaction. */
+export interface Contents {
+  insert(bucket: Bucket, object: Upload): ObjectHead
+  /** The worker's own way in: it is not slowed down as R2's callers are. */
+  insertOwn(bucket: Bucket, object: Upload): ObjectHead
+  head(bucket: Bucket, key: string): ObjectHead
+  read(bucket: Bucket, key: string): StoredBytes
+  /** Succeeds where there was nothing. */
+  remove(bucket: Bucket, key: string): void
+  /** The next objects in the order of their keys, from `from` on and before `before`. */
+  scan(bucket: Bucket, from: string, before: string | undefined, limit: number): ObjectHead[]
+}
+
+interface Row {
+  key: string
+  content_type: string
+  etag: string
+  size: number
+  created: number
+  headers: string
+}
+
+/** The largest object, also of many parts: the state file holds certificates, and an object is held in memory. */
+export const largestObject = 64 * 1024 * 1024
+
+const columns = 'key, content_type, etag, size, created, headers'
+const longestKey = 1024
+/** R2 takes one write a second to the same key. */
+const r2WriteIntervalMs = 1000
+
+const objectOf = (row: Row): ObjectHead => ({
+  key: row.key,
+  contentType: row.content_type,
+  etag: row.etag,
+  size: row.size,
+  created: row.created,
+  headers: JSON.parse(row.headers) as Record<string, string>,
+})
+
+const missing = (key: string) => new ObjectsError('no-such-key', `there is no object ${key}`, { key })
+
+/** Throws `key-too-long` or `malformed-uri`. */
+export function checkKey(key: string): void {
+  const length = Buffer.byteLength(key)
+  if (length === 0 || length > longestKey) {
+    throw new ObjectsError('key-too-long', `a key has 1 to ${longestKey} bytes, not ${length}`, { length, longestKey })
+  }
+  if (key.includes('\0')) throw new ObjectsError('malformed-uri', 'a key has no NUL character')
+}
+
+export function checkSize(size: number): void {
+  if (size <= largestObject) return
+  throw new ObjectsError('too-large', `${size} bytes are more than ${largestObject}`, { size, limit: largestObject })
+}
+
+export function createContents({ store, clock }: { readonly store: Store; readonly clock: Clock }): Contents {
+  // The bytes come last: SQLite then reads what is before them without touching the pages that they overflow into.
+  store.define(`
+    CREATE TABLE IF NOT EXISTS objects (
+      id INTEGER PRIMARY KEY,
+      bucket TEXT NOT NULL,
+      key TEXT NOT NULL,
+      content_type TEXT NOT NULL,
+      etag TEXT NOT NULL,
+      size INTEGER NOT NULL,
+      created INTEGER NOT NULL,
+      headers TEXT NOT NULL,
+      bytes BLOB NOT NULL,
+      UNIQUE (bucket, key)
+    )
+  `)
+
+  const find = <Found>(select: string, bucket: Bucket, key: string) =>
+    store.get<Found>(`SELECT ${select} FROM objects WHERE bucket = ? AND key = ?`, bucket.name, key)
+
+  const insertOwn = (bucket: Bucket, { key, contentType, bytes, headers = {}, etag }: Upload): ObjectHead => {
+    checkKey(key)
+    checkSize(bytes.byteLength)
+    const head: ObjectHead = {
+      key,
+      contentType,
+      etag: etag ?? createHash('md5').update(bytes).digest('hex'),
+      size: bytes.byteLength,
+      created: clock.now(),
+      headers,
+    }
+    store.run(
+      `INSERT INTO objects (bucket, key, content_type, etag, size, created, headers, bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (bucket, key) DO UPDATE SET content_type = excluded.content_type, etag = excluded.etag,
+         size = excluded.size, created = excluded.created, headers = excluded.headers, bytes = excluded.bytes`,
+      bucket.name,
+      key,
+      contentType,
+      head.etag,
+      head.size,
+      head.created,
+      JSON.stringify(headers),
+      bytes,
+    )
+    return head
+  }
+
+  return {
+    insertOwn,
+
+    insert(bucket, object) {
+      const { key, conditions = {} } = object
+      const present = find<{ etag: string; created: number }>('etag, created', bucket, key)
+      checkConditions(conditions, key, present?.etag)
+      if (bucket.isR2 && present !== undefined && clock.now() - present.created < r2WriteIntervalMs) {
+        throw new ObjectsError('too-many-writes', `${key} was written less than a second ago`, { key })
+      }
+      return insertOwn(bucket, object)
+    },
+
+    head(bucket, key) {
+      const row = find<Row>(columns, bucket, key)
+      if (row === undefined) throw missing(key)
+      return objectOf(row)
+    },
+
+    read(bucket, key) {
+      const row = find<Row & { bytes: Uint8Array }>(`${columns}, bytes`, bucket, key)
+      if (row === undefined) throw missing(key)
+      return { ...objectOf(row), bytes: row.bytes }
+    },
+
+    remove: (bucket, key) => void store.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket.name, key),
+
+    scan: (bucket, from, before, limit) =>
+      (before === undefined
+        ? store.all<Row>(
+            `SELECT ${columns} FROM objects WHERE bucket = ? AND key >= ? ORDER BY key LIMIT ?`,
+            bucket.name,
+            from,
+            limit,
+          )
+        : store.all<Row>(
+            `SELECT ${columns} FROM objects WHERE bucket = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?`,
+            bucket.name,
+            from,
+            before,
+            limit,
+          )
+      ).map(objectOf),
+  }
+}
+
+function checkConditions({ ifMatch, ifNoneMatch }: WriteConditions, key: string, etag: string | undefined): void {
+  const hit = (etags: readonly string[]) => etag !== undefined && (etags.includes('*') || etags.includes(etag))
+  if (ifMatch !== undefined && !hit(ifMatch)) {
+    if (etag === undefined) throw missing(key)
+    throw new ObjectsError('precondition-failed', `${key} is another object by now`, { condition: 'If-Match' })
+  }
+  if (ifNoneMatch !== undefined && hit(ifNoneMatch)) {
+    throw new ObjectsError('precondition-failed', `${key} is there already`, { condition: 'If-None-Match' })
+  }
+}

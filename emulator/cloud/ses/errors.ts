@@ -1,0 +1,72 @@
+import { EmulatorError } from '../../kernel/errors.ts'
+
+/** Why SES refuses a request; each of its two protocols has one table from these to its wire. */
+export type SesErrorCode =
+  | 'validation'
+  | 'invalid-parameter'
+  | 'message-rejected'
+  | 'sending-paused'
+  | 'rate-exceeded'
+  | 'quota-exceeded'
+  | 'template-not-found'
+  | 'template-exists'
+  | 'template-invalid'
+  | 'rendering-data-invalid'
+  | 'rendering-attribute-missing'
+  | 'identity-exists'
+  | 'identity-not-found'
+  | 'not-suppressed'
+  | 'invalid-next-token'
+  | 'unknown-operation'
+  | 'malformed-input'
+  | 'request-too-large'
+
+export class SesError extends EmulatorError<SesErrorCode> {}
+
+// The messages are SES's own where one is known, since clients compare them.
+
+export const invalidParameter = (sentence: string) => new SesError('invalid-parameter', sentence)
+
+export const notVerified = (identities: readonly string[], region: string) =>
+  new SesError(
+    'message-rejected',
+    'Email address is not verified. The following identities failed the check in region ' +
+      `${region.toUpperCase()}: ${identities.join(', ')}`,
+    // What the journal may hold: no addresses.
+    { reason: 'Email address is not verified: the sandbox (ses_sandbox) takes verified identities only.' },
+  )
+
+export const sendingPaused = () =>
+  new SesError(
+    'sending-paused',
+    'Sending paused for this account. For more information, please check the inbox of the email address associated with your AWS account.',
+  )
+
+export const rateExceeded = () => new SesError('rate-exceeded', 'Maximum sending rate exceeded.')
+
+export const quotaExceeded = () => new SesError('quota-exceeded', 'Daily message quota exceeded.')
+
+export const messageTooLong = (bytes: number, limit: number) =>
+  invalidParameter(`Message length is more than ${limit} bytes long: '${bytes}'.`)
+
+export const templateNotFound = (name: string) => new SesError('template-not-found', `Template ${name} does not exist.`)
+
+export const templateExists = (name: string) => new SesError('template-exists', `Template ${name} already exists.`)
+
+export const templateInvalid = (sentence: string) => new SesError('template-invalid', sentence)
+
+export const attributeMissing = (name: string) =>
+  new SesError('rendering-attribute-missing', `Attribute '${name}' is not present in the rendering data.`)
+
+export const renderingDataInvalid = () =>
+  new SesError('rendering-data-invalid', 'Template rendering data is invalid: it must be a JSON object.')
+
+export const identityExists = (name: string) => new SesError('identity-exists', `Email identity ${name} already exist.`)
+
+export const identityNotFound = (name: string) =>
+  new SesError('identity-not-found', `Email identity ${name} does not exist.`)
+
+export const notSuppressed = (address: string) =>
+  new SesError('not-suppressed', `Email address ${address} does not exist on your suppression list.`)
+
+export const invalidNextToken = () => new SesError('invalid-next-token', 'The specified token is not valid.')

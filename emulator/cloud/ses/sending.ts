@@ -1,0 +1,326 @@
+import type { Json } from '../../../contracts/json.ts'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Ids } from '../../kernel/ids.ts'
+import type { Journal } from '../../kernel/journal.ts'
+import type { Store } from '../../kernel/store.ts'
+import { addressHeader } from '../inbox/headers.ts'
+import { checkAddress, parseMailbox, type Mailbox } from '../mail/address.ts'
+import type { Allowance } from '../mail/allowance.ts'
+import { composeMime, mailDate, type MimeAttachment } from '../mail/mime.ts'
+import type { MailProvider } from '../mail/provider.ts'
+import { readRaw, type RawMessage } from '../mail/raw-message.ts'
+import { idPrefix } from '../mail/reports.ts'
+import { isSimulator } from '../mail/simulator.ts'
+import {
+  invalidParameter,
+  messageTooLong,
+  notVerified,
+  quotaExceeded,
+  rateExceeded,
+  SesError,
+  sendingPaused,
+} from './errors.ts'
+import type { Identities } from './identities.ts'
+import { readTemplateData, render } from './rendering.ts'
+import type { TemplateContent, Templates } from './templates.ts'
+
+/** To, Cc and Bcc as the caller wrote them: `a@b` or `Name <a@b>`. */
+export interface Destination {
+  readonly to: readonly string[]
+  readonly cc: readonly string[]
+  readonly bcc: readonly string[]
+}
+
+export interface Tag {
+  readonly name: string
+  readonly value: string
+}
+
+/** What every way of sending shares. */
+export interface Envelope {
+  readonly from?: string | undefined
+  readonly destination?: Destination | undefined
+  readonly replyTo?: readonly string[] | undefined
+  readonly tags?: readonly Tag[] | undefined
+  readonly configurationSet?: string | undefined
+  /** Bytes that a whole message may have: 10 MB in SES v1, 40 MB in v2. */
+  readonly largest: number
+}
+
+export interface SimpleContent {
+  readonly subject: string
+  readonly text?: string | undefined
+  readonly html?: string | undefined
+  readonly headers?: readonly Tag[] | undefined
+  readonly attachments?: readonly MimeAttachment[] | undefined
+}
+
+/** A template by name, or given with the request. */
+export type TemplateRef = { readonly name: string } | { readonly content: TemplateContent }
+
+export interface BulkEntry {
+  readonly destination: Destination
+  readonly data?: string | undefined
+  readonly tags?: readonly Tag[] | undefined
+}
+
+export type BulkResult = { readonly messageId: string } | { readonly error: SesError }
+
+export interface Sending {
+  simple(envelope: Envelope, content: SimpleContent): Promise<{ readonly messageId: string }>
+  /** Sender and recipients from the envelope, else from the message's own header fields. */
+  raw(envelope: Envelope, data: Buffer): Promise<{ readonly messageId: string }>
+  /** `data` is a JSON object as text; `more` is added to what the template says. */
+  templated(
+    envelope: Envelope,
+    template: TemplateRef,
+    data: string,
+    more?: Pick<SimpleContent, 'headers' | 'attachments'>,
+  ): Promise<{ readonly messageId: string }>
+  /** One message for each entry; what is wrong with one does not stop the others. */
+  bulk(
+    envelope: Omit<Envelope, 'destination'>,
+    template: TemplateRef,
+    defaultData: string | undefined,
+    entries: readonly BulkEntry[],
+  ): Promise<readonly BulkResult[]>
+}
+
+export interface SendingDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly journal: Journal
+  readonly mail: MailProvider
+  readonly allowance: Allowance
+  readonly identities: Identities
+  readonly templates: Templates
+  readonly enabled: () => boolean
+  readonly sandbox: boolean
+  readonly region: string
+}
+
+const mostRecipients = 50
+
+/** What SES takes for itself out of a raw message; Bcc must not be seen by anybody. */
+const removedFields = [
+  'bcc',
+  'return-path',
+  'x-ses-configuration-set',
+  'x-ses-message-tags',
+  'x-ses-source-arn',
+  'x-ses-from-arn',
+  'x-ses-return-path-arn',
+]
+
+/** From request to message: each check in SES's order, then the provider model. */
+export function createSending(deps: SendingDeps): Sending {
+  const { store, clock, ids, journal, mail, allowance, identities, templates, enabled, sandbox, region } = deps
+  const host = region === 'us-east-1' ? 'email.amazonses.com' : `${region}.amazonses.com`
+
+  /** Checks and books; throws what SES answers. `senders` are the addresses that must be verified in the sandbox. */
+  const admit = (envelope: Envelope, senders: readonly string[], recipients: readonly string[]) => {
+    checkNames(envelope)
+    if (!enabled()) throw sendingPaused()
+    if (sandbox) {
+      const failed = [...senders, ...recipients.filter((address) => !isSimulator(address))].filter(
+        (address) => !identities.covers(address),
+      )
+      if (failed.length > 0) throw notVerified([...new Set(failed)], region)
+    }
+    const counted = recipients.filter((address) => !isSimulator(address)).length
+    const verdict = allowance.take(recipients.length, counted)
+    if (verdict === 'rate') throw rateExceeded()
+    if (verdict === 'quota') throw quotaExceeded()
+  }
+
+  const handOver = async (
+    envelope: Envelope,
+    from: string,
+    recipients: readonly string[],
+    raw: Buffer,
+    messageId: string,
+  ) => {
+    const context: Json = { tags: (envelope.tags ?? []).map(({ name, value }) => ({ name, value })) }
+    await mail.accept({ provider: 'ses', messageId, from, recipients, raw, context })
+    return { messageId }
+  }
+
+  const newMessageId = () => `${idPrefix(clock.now())}-${ids.next('ses-message')}-000000`
+
+  const simple: Sending['simple'] = async (envelope, content) => {
+    const { from, destination, replyTo, recipients } = readEnvelope(envelope)
+    const messageId = newMessageId()
+    const raw = composeMime({
+      from,
+      ...destination,
+      replyTo,
+      subject: content.subject,
+      text: content.text,
+      html: content.html,
+      messageId: `${messageId}@${host}`,
+      date: clock.now(),
+      headers: Object.fromEntries((content.headers ?? []).map(({ name, value }) => [checkHeaderName(name), value])),
+      attachments: content.attachments ?? [],
+    })
+    if (raw.length > envelope.largest) throw messageTooLong(raw.length, envelope.largest)
+    admit(envelope, [from.address], recipients)
+    return await handOver(envelope, from.address, recipients, raw, messageId)
+  }
+
+  const raw: Sending['raw'] = async (envelope, data) => {
+    if (data.length > envelope.largest) throw messageTooLong(data.length, envelope.largest)
+    const message = readRaw(data)
+    const header = addressHeader(message.headers, 'from')
+    if (header.length === 0) throw invalidParameter("Missing required header 'From'.")
+    const from = checked(envelope.from ?? header[0]?.address ?? '').address
+    const senders = [from, ...header.map(({ address }) => checked(address).address)]
+    const recipients = unique(rawRecipients(envelope, message))
+    const messageId = newMessageId()
+    const rewritten = message.rewrite({
+      remove: removedFields,
+      set: {
+        'Message-ID': `<${messageId}@${host}>`,
+        ...(message.headers.has('date') ? {} : { Date: mailDate(clock.now()) }),
+      },
+    })
+    admit(envelope, senders, recipients)
+    return await handOver(envelope, from, recipients, rewritten, messageId)
+  }
+
+  const contentOf = (template: TemplateRef): TemplateContent =>
+    'name' in template ? templates.get(template.name).content : template.content
+
+  const templated = async (
+    envelope: Envelope,
+    content: TemplateContent,
+    data: readonly (string | undefined)[],
+    more: Pick<SimpleContent, 'headers' | 'attachments'> = {},
+  ) => {
+    const values = readTemplateData(...data)
+    let rendered: SimpleContent
+    try {
+      rendered = {
+        subject: render(content.subject ?? '', values),
+        ...(content.text === undefined ? {} : { text: render(content.text, values) }),
+        ...(content.html === undefined ? {} : { html: render(content.html, values) }),
+      }
+    } catch (error) {
+      if (!(error instanceof SesError) || error.code !== 'rendering-attribute-missing') throw error
+      // SES accepts it, and only an event tells that nothing was sent ("Rendering Failure").
+      const { from, recipients } = readEnvelope(envelope)
+      admit(envelope, [from.address], recipients)
+      await store.write(() => journal.record({ type: 'mail.refused', provider: 'ses', reason: error.message }))
+      return { messageId: newMessageId() }
+    }
+    return await simple(envelope, { ...rendered, ...more })
+  }
+
+  const noteRefusal = async (error: unknown) => {
+    if (!(error instanceof SesError)) return
+    const reason = typeof error.details['reason'] === 'string' ? error.details['reason'] : error.message
+    await store.write(() => {
+      journal.record({ type: 'mail.refused', provider: 'ses', reason })
+      if (error.code === 'message-rejected') mail.statistics.count('ses', 'rejects', 1)
+    })
+  }
+  /** Refusals are told in the log: a worker that swallows them loses mails. */
+  const noting = async <Result>(run: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await run()
+    } catch (error) {
+      await noteRefusal(error)
+      throw error
+    }
+  }
+
+  return {
+    simple: (envelope, content) => noting(() => simple(envelope, content)),
+    raw: (envelope, data) => noting(() => raw(envelope, data)),
+    templated: (envelope, template, data, more) =>
+      noting(async () => await templated(envelope, contentOf(template), [data], more)),
+    bulk: (envelope, template, defaultData, entries) =>
+      noting(async () => {
+        if (entries.length > mostRecipients) throw invalidParameter(`Recipient count exceeds ${mostRecipients}.`)
+        const content = contentOf(template)
+        const results: BulkResult[] = []
+        for (const { destination, data, tags } of entries) {
+          const own = { ...envelope, destination, tags: [...(envelope.tags ?? []), ...(tags ?? [])] }
+          try {
+            results.push(await noting(() => templated(own, content, [defaultData, data])))
+          } catch (error) {
+            if (!(error instanceof SesError)) throw error
+            results.push({ error })
+          }
+        }
+        return results
+      }),
+  }
+}
+
+const unique = (addresses: readonly string[]): string[] => {
+  const found = [...new Set(addresses)]
+  if (addresses.length > mostRecipients) throw invalidParameter(`Recipient count exceeds ${mostRecipients}.`)
+  return found
+}
+
+/** Throws SES's own words for an address that it does not take; one of them rejects the whole message. */
+function checked(text: string): Mailbox {
+  const { name, address } = parseMailbox(text)
+  const result = checkAddress(address)
+  if ('error' in result) throw invalidParameter(result.error)
+  return { name, address: result.address }
+}
+
+function readEnvelope({ from = '', destination, replyTo = [] }: Envelope) {
+  const sender = checked(from)
+  const to = (destination?.to ?? []).map(checked)
+  const cc = (destination?.cc ?? []).map(checked)
+  const bcc = (destination?.bcc ?? []).map(checked)
+  const recipients = unique([...to, ...cc, ...bcc].map(({ address }) => address))
+  // Nobody recorded SES's sentence for a destination with nobody in it; this is the one for a raw message.
+  if (recipients.length === 0) throw invalidParameter("Missing required header 'To'.")
+  return { from: sender, destination: { to, cc }, replyTo: replyTo.map(checked), recipients }
+}
+
+function rawRecipients({ destination }: Envelope, { headers }: RawMessage): string[] {
+  const named = destination === undefined ? [] : [...destination.to, ...destination.cc, ...destination.bcc]
+  if (named.length > 0) return named.map((text) => checked(text).address)
+  for (const name of ['to', 'cc', 'bcc']) {
+    if (headers.has(name) && headers.get(name)?.join('').trim() === '') {
+      throw invalidParameter(`Empty required header '${name === 'to' ? 'To' : name === 'cc' ? 'Cc' : 'Bcc'}'.`)
+    }
+  }
+  const found = ['to', 'cc', 'bcc'].flatMap((name) => addressHeader(headers, name))
+  if (found.length === 0) throw invalidParameter("Missing required header 'To'.")
+  return found.map(({ address, name }) => checked(address === '' ? name : address).address)
+}
+
+/** The header's own fields are SES's, and a name with a line break would be two fields. */
+function checkHeaderName(name: string): string {
+  const ours = ['from', 'to', 'cc', 'bcc', 'subject', 'reply-to', 'message-id', 'date', 'mime-version', 'content-type']
+  if (!/^[\x21-\x39\x3b-\x7e]{1,126}$/.test(name) || ours.includes(name.toLowerCase())) {
+    throw invalidParameter(`Invalid header name <${name.slice(0, 126)}>.`)
+  }
+  return name
+}
+
+function checkNames({ tags = [], configurationSet }: Envelope): void {
+  for (const { name, value } of tags) {
+    if (!/^[A-Za-z0-9_-]{1,256}$/.test(name) && !name.startsWith('ses:')) {
+      throw invalidParameter(
+        `Invalid tag name <${name}>: only alphanumeric ASCII characters, '_', and '-' are allowed.`,
+      )
+    }
+    if (!/^[A-Za-z0-9_.@-]{1,256}$/.test(value)) {
+      throw invalidParameter(
+        `Invalid tag value <${value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed.`,
+      )
+    }
+  }
+  if (configurationSet !== undefined && !/^[A-Za-z0-9_-]{1,64}$/.test(configurationSet)) {
+    throw invalidParameter(
+      `Invalid configuration set name <${configurationSet}>: only alphanumeric ASCII characters, '_', and '-' are allowed.`,
+    )
+  }
+}

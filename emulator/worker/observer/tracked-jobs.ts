@@ -1,0 +1,137 @@
+import type { Job, Recipient } from '../../../contracts/job.ts'
+import type { JobRow } from '../ledger/tables.ts'
+import {
+  addressOf,
+  type ObservedCallback,
+  type ObservedInvocation,
+  type ObservedMail,
+  type ObservedMessage,
+  type Stray,
+} from './observations.ts'
+
+/** A job that is being observed. */
+export interface TrackedJob {
+  readonly row: Pick<JobRow, 'id' | 'tenant' | 'job'>
+  readonly dialect: Job['dialect']
+  readonly action: Job['action']
+  readonly callbackUrl: string | undefined
+  readonly common: string
+  readonly recipients: Map<string, Recipient>
+  readonly keysAt: Map<string, string[]>
+  readonly messages: Map<string, ObservedMessage>
+  readonly mails: ObservedMail[]
+  readonly mailsTo: Map<string, number>
+  readonly bodies: Map<string, string>
+  /** Who was first to get a body. */
+  readonly firstReader: Map<string, string>
+  readonly callbacks: ObservedCallback[]
+  readonly strays: Stray[]
+  readonly invocations: ObservedInvocation[]
+}
+
+/** Jobs whose observations are kept; the oldest go first. */
+const most = 1000
+
+/** The jobs that are being observed, in memory: observation begins anew with each start of the emulator. */
+export function createTrackedJobs() {
+  const jobs = new Map<number, TrackedJob>()
+  const byMessage = new Map<string, { readonly job: TrackedJob; readonly message: ObservedMessage }>()
+  const byHandle = new Map<string, { readonly job: TrackedJob; readonly message: ObservedMessage }>()
+
+  const forget = (job: TrackedJob) => {
+    jobs.delete(job.row.id)
+    for (const message of job.messages.values()) {
+      byMessage.delete(message.messageId)
+      for (const { receiptHandle } of message.receives) byHandle.delete(receiptHandle)
+    }
+  }
+
+  const isInFlight = (message: ObservedMessage, now: number) => {
+    const last = message.receives.at(-1)
+    if (last === undefined) return false
+    const deleted = message.deletions.at(-1)
+    // What belongs to a deletion may be a little later than it.
+    return deleted === undefined || deleted.judgedFrom > now
+  }
+
+  return {
+    ofMessage: (messageId: string) => byMessage.get(messageId),
+    ofHandle: (receiptHandle: string) => byHandle.get(receiptHandle),
+    /** The newest job of this id. */
+    ofId: (id: string): TrackedJob | undefined => [...jobs.values()].findLast(({ row }) => row.job === id),
+    isTracked: (job: TrackedJob) => jobs.get(job.row.id) === job,
+
+    add(row: JobRow, decoded: Job, messageId: string): { job: TrackedJob; message: ObservedMessage } {
+      const { subject = '', html = '', templateData } = decoded
+      let job = jobs.get(row.id)
+      if (job === undefined) {
+        job = {
+          row,
+          dialect: decoded.dialect,
+          action: decoded.action,
+          callbackUrl: decoded.callbackUrl,
+          common: `${subject}\n${html}\n${JSON.stringify(templateData)}`,
+          recipients: new Map(),
+          keysAt: new Map(),
+          messages: new Map(),
+          mails: [],
+          mailsTo: new Map(),
+          bodies: new Map(),
+          firstReader: new Map(),
+          callbacks: [],
+          strays: [],
+          invocations: [],
+        }
+        jobs.set(row.id, job)
+        const [oldest] = jobs.values()
+        if (jobs.size > most && oldest !== undefined) forget(oldest)
+      }
+      for (const recipient of decoded.recipients) {
+        if (job.recipients.has(recipient.key)) continue
+        job.recipients.set(recipient.key, recipient)
+        const address = addressOf(recipient.email)
+        const keys = job.keysAt.get(address)
+        if (keys === undefined) job.keysAt.set(address, [recipient.key])
+        else keys.push(recipient.key)
+      }
+      const message: ObservedMessage = {
+        messageId,
+        recipients: decoded.recipients.map(({ key }) => key),
+        receives: [],
+        deletions: [],
+      }
+      job.messages.set(messageId, message)
+      const entry = { job, message }
+      byMessage.set(messageId, entry)
+      return entry
+    },
+
+    received(entry: { job: TrackedJob; message: ObservedMessage }, receive: ObservedMessage['receives'][number]): void {
+      entry.message.receives.push(receive)
+      byHandle.set(receive.receiptHandle, entry)
+    },
+
+    /** Jobs with a message that somebody works on now. */
+    inFlight: (now: number): TrackedJob[] =>
+      [...jobs.values()].filter((job) => [...job.messages.values()].some((message) => isInFlight(message, now))),
+
+    /** Whose mail this is: by its tag, else a job at work that has this address and has mailed it the least. */
+    ofMail(address: string, tags: readonly string[], tagOf: (job: string) => string, now: number) {
+      const having = [...jobs.values()].filter(({ keysAt }) => keysAt.has(address))
+      const tagged = having.findLast(({ row }) => tags.includes(tagOf(row.job)))
+      if (tagged !== undefined) return tagged
+      const keysOf = ({ keysAt }: TrackedJob) => keysAt.get(address) ?? []
+      return having
+        .filter((job) =>
+          [...job.messages.values()].some(
+            (message) => isInFlight(message, now) && message.recipients.some((key) => keysOf(job).includes(key)),
+          ),
+        )
+        .toSorted((a, b) => (a.mailsTo.get(address) ?? 0) - (b.mailsTo.get(address) ?? 0))[0]
+    },
+
+    forgetAll(tenant?: number): void {
+      for (const job of [...jobs.values()]) if (tenant === undefined || job.row.tenant === tenant) forget(job)
+    },
+  }
+}

@@ -1,0 +1,311 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { systemClock } from '../emulator/kernel/clock.ts'
+import { openConnection, sqsRequest, type Connection } from './bench-connection.ts'
+
+const clock = systemClock()
+const root = join(import.meta.dirname, '..')
+
+const help = `npm run bench -- sqs [options]
+
+SendMessage, ReceiveMessage and DeleteMessage a second over HTTP, and receives with many messages waiting: this emulator
+and fauxqs, each in a process of its own, in memory (ours: ephemeral) and on disk.
+
+  --seconds S        how long each row is measured (default 1.5)
+  --waiting LIST     messages that wait in the last part (default 1000,100000; try 1000,1000000)
+  --only LIST        offload, fauxqs, offload-durable, fauxqs-durable
+  --skip-rates       only the part with waiting messages
+  --json             one line of JSON`
+
+type ServerName = 'offload' | 'fauxqs' | 'offload-durable' | 'fauxqs-durable'
+const serverNames: readonly ServerName[] = ['offload', 'fauxqs', 'offload-durable', 'fauxqs-durable']
+
+interface Server {
+  readonly name: ServerName
+  readonly url: URL
+  readonly process: ChildProcess
+}
+
+interface Measured {
+  readonly perSecond: number
+  /** Microseconds of the server's CPU time a request: comparable, however busy the machine is. 0 where nobody tells. */
+  readonly cpu: number
+}
+
+interface Row {
+  readonly what: string
+  readonly by: Partial<Record<ServerName, Measured>>
+}
+
+// Both as a library, so that neither writes a log.
+const fauxqs = `
+  import { startFauxqs } from 'fauxqs'
+  const [dataDir] = process.argv.slice(1)
+  const { port } = await startFauxqs({ port: 0, logger: false, ...(dataDir ? { dataDir } : {}) })
+  console.log('http://127.0.0.1:' + port)
+`
+const offload = `
+  import { createEmulator } from './emulator/emulator.ts'
+  const [data_dir] = process.argv.slice(1)
+  const where = data_dir ? { data_dir } : { ephemeral: true }
+  const { url } = await createEmulator({ port: 0, smtp_port: 0, inbox_port: 0, ...where })
+  console.log(url)
+`
+
+async function start(name: ServerName, directory: string): Promise<Server> {
+  const code = name.startsWith('offload') ? offload : fauxqs
+  const data = name.endsWith('-durable') ? [join(directory, name)] : []
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', code, ...data]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout }).once('line', resolve)
+    child.once('exit', (status) => reject(new Error(`${name} ended with ${status} before it was ready`)))
+  })
+  return { name, url: new URL(url), process: child }
+}
+
+/** Runs `turn` on each connection again and again, until it answers false or the time is over. */
+async function repeat(
+  connections: readonly Connection[],
+  seconds: number,
+  turn: (connection: Connection) => Promise<boolean>,
+): Promise<number> {
+  const until = clock.monotonic() + seconds * 1000
+  let turns = 0
+  await Promise.all(
+    connections.map(async (connection) => {
+      while (clock.monotonic() < until && (await turn(connection))) turns++
+    }),
+  )
+  return turns
+}
+
+async function measure(server: Server, run: () => Promise<number>): Promise<Measured> {
+  const [began, cpuBefore] = [clock.monotonic(), cpuSeconds(server)]
+  const turns = await run()
+  const seconds = (clock.monotonic() - began) / 1000
+  return { perSecond: turns / seconds, cpu: ((cpuSeconds(server) - cpuBefore) * 1e6) / Math.max(1, turns) }
+}
+
+interface Received {
+  readonly Messages?: readonly { readonly ReceiptHandle: string }[]
+}
+
+async function createQueue(connection: Connection, url: URL, name: string): Promise<string> {
+  const answer = await connection.ask(
+    sqsRequest(url, 'CreateQueue', { QueueName: name, Attributes: { VisibilityTimeout: '3600' } }),
+  )
+  return (JSON.parse(answer) as { QueueUrl: string }).QueueUrl
+}
+
+async function withConnections<T>(
+  url: URL,
+  count: number,
+  run: (open: readonly Connection[]) => Promise<T>,
+): Promise<T> {
+  const open = await Promise.all(Array.from({ length: count }, () => openConnection(url)))
+  try {
+    return await run(open)
+  } finally {
+    for (const connection of open) connection.close()
+  }
+}
+
+async function measureRates(server: Server, connections: number, bytes: number, seconds: number) {
+  const { url } = server
+  return withConnections(url, connections, async (open) => {
+    const [first] = open
+    if (first === undefined) throw new Error('a measurement needs a connection')
+    const queue = await createQueue(first, url, `rates-${bytes}-${connections}-${Math.floor(clock.monotonic())}`)
+    const send = sqsRequest(url, 'SendMessage', { QueueUrl: queue, MessageBody: 'x'.repeat(bytes) })
+    const receive = sqsRequest(url, 'ReceiveMessage', { QueueUrl: queue })
+    const handles: string[] = []
+    const sends = await measure(server, () =>
+      repeat(open, seconds, async (connection) => {
+        await connection.ask(send)
+        return true
+      }),
+    )
+    const receives = await measure(server, () =>
+      repeat(open, seconds, async (connection) => {
+        const handle = (JSON.parse(await connection.ask(receive)) as Received).Messages?.[0]?.ReceiptHandle
+        if (handle !== undefined) handles.push(handle)
+        return handle !== undefined
+      }),
+    )
+    const deletes = await measure(server, () =>
+      repeat(open, seconds, async (connection) => {
+        const handle = handles.pop()
+        if (handle === undefined) return false
+        await connection.ask(sqsRequest(url, 'DeleteMessage', { QueueUrl: queue, ReceiptHandle: handle }))
+        return true
+      }),
+    )
+    await first.ask(sqsRequest(url, 'DeleteQueue', { QueueUrl: queue }))
+    return { sends, receives, deletes }
+  })
+}
+
+/** Receives a second with so many messages waiting: half of them at most, in several queues where they are few. */
+async function measureWaiting(server: Server, waiting: number, most: number, seconds: number): Promise<Measured> {
+  const { url } = server
+  return withConnections(url, 8, async (open) => {
+    const [first] = open
+    if (first === undefined) throw new Error('a measurement needs a connection')
+    const entries = Array.from({ length: 10 }, (_, at) => ({ Id: String(at), MessageBody: 'x'.repeat(1024) }))
+    const queues: string[] = []
+    for (let at = 0; at < Math.max(1, Math.min(16, 16_000 / waiting)); at++) {
+      const queue = await createQueue(first, url, `waiting-${waiting}-${most}-${at}-${Math.floor(clock.monotonic())}`)
+      const fill = sqsRequest(url, 'SendMessageBatch', { QueueUrl: queue, Entries: entries })
+      let left = waiting / 10
+      await repeat(open, Infinity, async (connection) => {
+        if (left <= 0) return false
+        left--
+        await connection.ask(fill)
+        return true
+      })
+      queues.push(queue)
+    }
+    const measured = await measure(server, async () => {
+      let turns = 0
+      for (const queue of queues) {
+        const receive = sqsRequest(url, 'ReceiveMessage', { QueueUrl: queue, MaxNumberOfMessages: most })
+        let left = Math.min(waiting / 2, 40_000) / most
+        turns += await repeat(open, seconds, async (connection) => {
+          if (left <= 0) return false
+          left--
+          await connection.ask(receive)
+          return true
+        })
+      }
+      return turns
+    })
+    for (const queue of queues) await first.ask(sqsRequest(url, 'DeleteQueue', { QueueUrl: queue }))
+    return measured
+  })
+}
+
+function readProc({ process: child }: Server, file: string): string {
+  try {
+    return readFileSync(`/proc/${child.pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+const peakMegabytes = (server: Server) =>
+  Math.round(Number(/VmHWM:\s+(\d+)/.exec(readProc(server, 'status'))?.[1] ?? 0) / 1024)
+
+function cpuSeconds(server: Server): number {
+  const stat = readProc(server, 'stat')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / 100
+}
+
+function print(rows: readonly Row[], names: readonly ServerName[]): void {
+  const cell = (text: string) => text.padStart(19)
+  const number = (value: Measured | undefined) =>
+    cell(value === undefined ? '' : `${Math.round(value.perSecond).toLocaleString('en')} (${Math.round(value.cpu)} µs)`)
+  const ratio = (row: Row, ours: ServerName, theirs: ServerName) => {
+    const [a, b] = [row.by[ours]?.perSecond, row.by[theirs]?.perSecond]
+    return cell(a === undefined || b === undefined ? '' : `${(a / b).toFixed(2)}×`)
+  }
+  console.log('Requests a second, and CPU time of the server for each:')
+  console.log(''.padEnd(36) + [...names, 'ratio in memory', 'ratio on disk'].map(cell).join(''))
+  for (const row of rows) {
+    console.log(
+      row.what.padEnd(36) +
+        names.map((name) => number(row.by[name])).join('') +
+        ratio(row, 'offload', 'fauxqs') +
+        ratio(row, 'offload-durable', 'fauxqs-durable'),
+    )
+  }
+}
+
+/** SQS over HTTP, beside fauxqs. */
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string', default: '1.5' },
+      waiting: { type: 'string', default: '1000,100000' },
+      only: { type: 'string', default: serverNames.join(',') },
+      'skip-rates': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    console.log(help)
+    return
+  }
+  const seconds = Number(values.seconds)
+  const waiting = values.waiting.split(',').filter(Boolean).map(Number)
+  const names = serverNames.filter((name) => values.only.split(',').includes(name))
+  if (!(seconds > 0) || waiting.some((count) => !(count >= 10)) || names.length === 0) {
+    console.error('--seconds and --waiting must be numbers, --only names of servers; see --help.')
+    process.exitCode = 2
+    return
+  }
+
+  const directory = mkdtempSync(join(tmpdir(), 'offload-bench-'))
+  const servers: Server[] = []
+  const stop = () => {
+    for (const server of servers) server.process.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  }
+  process.once('SIGINT', () => {
+    stop()
+    process.exit(130)
+  })
+  const load = loadavg()[0] ?? 0
+  const rows: Row[] = []
+  try {
+    for (const name of names) servers.push(await start(name, directory))
+    if (!values['skip-rates']) {
+      // Nobody is measured cold.
+      for (const server of servers) await measureRates(server, 8, 1024, 1)
+      for (const bytes of [1024, 40 * 1024]) {
+        for (const connections of [1, 32]) {
+          const measured: [ServerName, Awaited<ReturnType<typeof measureRates>>][] = []
+          for (const server of servers) {
+            measured.push([server.name, await measureRates(server, connections, bytes, seconds)])
+          }
+          for (const [operation, key] of [
+            ['SendMessage', 'sends'],
+            ['ReceiveMessage', 'receives'],
+            ['DeleteMessage', 'deletes'],
+          ] as const) {
+            rows.push({
+              what: `${operation}, ${bytes / 1024} KB, ${connections} connection${connections > 1 ? 's' : ''}`,
+              by: Object.fromEntries(measured.map(([name, rates]) => [name, rates[key]])),
+            })
+          }
+        }
+      }
+    }
+    for (const count of waiting) {
+      for (const most of [1, 10]) {
+        const by: Partial<Record<ServerName, Measured>> = {}
+        for (const server of servers) by[server.name] = await measureWaiting(server, count, most, seconds)
+        rows.push({ what: `Receive ${most} of ${count.toLocaleString('en')} waiting`, by })
+      }
+    }
+    const peaks = Object.fromEntries(servers.map((server) => [server.name, peakMegabytes(server)]))
+    const machine = { cpus: cpus().length, load_before: load, load_after: loadavg()[0] ?? 0, node: process.version }
+    if (values.json) console.log(JSON.stringify({ rows, peak_memory_mb: peaks, machine }))
+    else {
+      print(rows, names)
+      console.log(`peak memory in MB: ${JSON.stringify(peaks)}`)
+      console.log(
+        `${machine.cpus} CPUs, Node ${machine.node}, load average ${machine.load_before.toFixed(2)} before and ${machine.load_after.toFixed(2)} after`,
+      )
+    }
+  } finally {
+    stop()
+  }
+}
