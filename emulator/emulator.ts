@@ -453,6 +453,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
     })
     pool.start()
     stops.push(() => pool.stop())
+    stops.push(() => mail.endWaits())
   }
   const own =
     observer &&

@@ -66,6 +66,7 @@ export async function createMailServices(deps: MailServicesDeps) {
       return await http({ url, headers, body })
     },
   })
+  if (config.ses_notifications.queue !== undefined) queues.ensureQueue(config.ses_notifications.queue, {})
   const ses = createSes({
     store,
     clock,
@@ -123,6 +124,8 @@ export async function createMailServices(deps: MailServicesDeps) {
       webhooks.start()
       providers.start()
     },
+    /** Before the worker stops: it must not wait for its rate. */
+    endWaits: () => model.endWaits(),
     async stop() {
       await providers.stop()
       await webhooks.stop()

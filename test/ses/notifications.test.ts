@@ -281,3 +281,18 @@ test('two mails that say the same have the same content in the journal, others n
   expect(contents[0]).toBe(contents[1])
   expect(contents[0]).not.toBe(contents[2])
 })
+
+test('a notification that cannot be published undoes nothing else', async () => {
+  const server = await sesServer({ settings: toQueue, failing: /There is no queue/ })
+  server.answer(() => ({ outcome: 'rejected', error: '550 5.1.1 unknown' }))
+  server.refusePublishing(new Error('There is no queue "ses-feedback"'))
+  await send(server, 'a@example.com')
+  await send(server, 'b@example.com')
+  await server.clock.advance(500)
+  expect(server.ses.suppression.holds('a@example.com')).toBe(true)
+  expect(server.ses.suppression.holds('b@example.com')).toBe(true)
+  server.refusePublishing(undefined)
+  await send(server, simulator('bounce'))
+  await server.clock.advance(60_000)
+  expect(server.published).toHaveLength(1)
+})

@@ -29,6 +29,8 @@ export interface SesServer {
   readonly posted: { url: string; headers: Readonly<Record<string, string>>; body: string }[]
   /** What a mail server says from now on. */
   answer(say: (envelope: Envelope) => Delivery): void
+  /** What publishing to the queue throws from now on. */
+  refusePublishing(error: Error | undefined): void
   /** What the HTTP address of notifications answers from now on. */
   answerPosts(status: () => number): void
   close(): Promise<void>
@@ -48,6 +50,8 @@ interface Options {
   readonly clock?: VirtualClock
   readonly workerRate?: number
   readonly transport?: MailTransport
+  /** Errors that belong to the test. */
+  readonly failing?: RegExp
 }
 
 export async function sesServer({ settings = {}, directory, clock = virtualClock(), ...given }: Options = {}) {
@@ -55,12 +59,15 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
   const { ids } = boot({ store, seed: 'ses' })
   const journal = createJournal({ store, clock })
   const errors: unknown[] = []
-  const onError = (error: unknown) => void errors.push(error)
+  const onError = (error: unknown) => {
+    if (given.failing?.test(String(error)) !== true) errors.push(error)
+  }
   const delivered: SesServer['delivered'] = []
   const published: SesServer['published'] = []
   const posted: SesServer['posted'] = []
   let say: (envelope: Envelope) => Delivery = accepting
   let status = () => 200
+  let unpublished: Error | undefined
   const transport: MailTransport = given.transport ?? {
     async deliver(envelope, raw) {
       const answer = say(envelope)
@@ -97,7 +104,10 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
     journal,
     mail,
     webhooks,
-    publish: (queue, body) => void published.push({ queue, body: JSON.parse(body) as Notification }),
+    publish(queue, body) {
+      if (unpublished !== undefined) throw unpublished
+      published.push({ queue, body: JSON.parse(body) as Notification })
+    },
     account: '000000000000',
     region: 'us-east-1',
     sender: 'noreply@manireports.test',
@@ -137,6 +147,7 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
     published,
     posted,
     answer: (next) => void (say = next),
+    refusePublishing: (error) => void (unpublished = error),
     answerPosts: (next) => void (status = next),
     async close() {
       if (closed) return

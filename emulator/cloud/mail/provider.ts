@@ -48,7 +48,9 @@ export interface MailProvider extends MailPort {
   listen(provider: ProviderName, listener: ReportListener): void
   /** Begins with what is due: reports and mails that are to be tried again. */
   start(): void
-  /** Ends the waits for the worker's rate and what is due later. */
+  /** Lets those that wait for the worker's rate go without sending (deferred), so that a worker can stop at once. */
+  endWaits(): void
+  /** Ends the waits, and what is due later. */
   stop(): Promise<void>
   /** Forgets what is under way, the statistics and the suppression list. */
   reset(): void
@@ -207,6 +209,7 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
       reports.start()
       spool.start()
     },
+    endWaits: pacer.close,
     async stop() {
       pacer.close()
       await Promise.all([reports.stop(), spool.stop()])

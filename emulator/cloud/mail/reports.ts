@@ -127,15 +127,23 @@ export function createReports({
     })
   }
 
-  const handle = ({ phase, body, due_at }: Row) => {
-    const report = { ...(JSON.parse(body) as MailReport), ...(phase === 'happens' ? { at: due_at } : {}) }
-    const listener = listeners.get(report.provider)
-    if (phase === 'happens') {
-      happen(report)
-      const delay = listener?.delay?.(report) ?? 0
-      if (delay > 0) return insert(clock.deadline(delay), 'told', report)
+  const tell = (report: MailReport) => {
+    try {
+      store.tx(() => listeners.get(report.provider)?.receive(report))
+    } catch (error) {
+      // Told to nobody, and not again: one report that cannot be passed on must not hold up the others.
+      onError(error)
     }
-    listener?.receive(report)
+  }
+
+  const handle = ({ phase, body, due_at }: Row) => {
+    const stored = JSON.parse(body) as MailReport
+    if (phase === 'told') return tell(stored)
+    const report = { ...stored, at: due_at }
+    happen(report)
+    const delay = listeners.get(report.provider)?.delay?.(report) ?? 0
+    if (delay > 0) insert(clock.deadline(delay), 'told', report)
+    else tell(report)
   }
 
   const alarm = createAlarm({
@@ -150,12 +158,7 @@ export function createReports({
         )
         for (const row of rows) {
           store.run('DELETE FROM mail_reports WHERE id = ?', row.id)
-          try {
-            store.tx(() => handle(row))
-          } catch (error) {
-            // Told to nobody, and not again: one report that cannot be passed on must not hold up the others.
-            onError(error)
-          }
+          handle(row)
         }
         return store.get<{ at: number | null }>('SELECT min(due_at) AS at FROM mail_reports')?.at ?? undefined
       }),
