@@ -228,7 +228,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
             moodle.job(job)?.tenantid === tenant || (url !== undefined && isOwn(url)),
           callbackPaths: Object.values(callbackPaths),
           tagOf: jobTag,
-          neverDelivered: (address) => !verdictOf(address).delivered,
+          neverDelivered: (address) => !verdictOf(address).delivered || mail.ses.suppression.holds(address),
           htmlOf: async (id) => (await inbox.message(id))?.html,
         })
   if (observer !== undefined) stops.push(() => observer.stop())
@@ -357,6 +357,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
   }
   // Names under which one port is reached: a link signed for one of them opens under the others.
   const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
+  const signers = config.verify_signatures ? { signers: { credentials: [credentials], clock } } : {}
   const app = createApp({
     clock,
     guard: guarded,
@@ -381,9 +382,9 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
           objects,
           ids,
           aliases,
-          ...(config.verify_signatures ? { signers: { credentials: [credentials], clock } } : {}),
+          ...signers,
         }),
-        ses: sesFace({ ses: mail.ses, ids, onError }),
+        ses: sesFace({ ses: mail.ses, ids, onError, ...signers }),
         ...providerFaces({
           providers: mail.providers,
           clock,

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../emulator/kernel/clock.ts'
 import { openConnection, sqsRequest, type Connection } from './bench-connection.ts'
 
 const clock = systemClock()
-const root = join(import.meta.dirname, '..')
 
 const help = `npm run bench -- sqs [options]
 
@@ -41,26 +41,11 @@ interface Row {
   readonly by: Partial<Record<ServerName, Measured>>
 }
 
-// Both as a library, so that neither writes a log.
-const fauxqs = `
-  import { startFauxqs } from 'fauxqs'
-  const [dataDir] = process.argv.slice(1)
-  const { port } = await startFauxqs({ port: 0, logger: false, ...(dataDir ? { dataDir } : {}) })
-  console.log('http://127.0.0.1:' + port)
-`
-const offload = `
-  import { createEmulator } from './emulator/emulator.ts'
-  const [data_dir] = process.argv.slice(1)
-  const where = data_dir ? { data_dir } : { ephemeral: true }
-  const { url } = await createEmulator({ port: 0, smtp_port: 0, inbox_port: 0, ...where })
-  console.log(url)
-`
-
 async function start(name: ServerName, directory: string): Promise<Server> {
-  const code = name.startsWith('offload') ? offload : fauxqs
+  const [kind = ''] = name.split('-')
   const data = name.endsWith('-durable') ? [join(directory, name)] : []
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', code, ...data]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const args = ['--import', 'tsx', fileURLToPath(new URL('./bench-server.ts', import.meta.url)), kind, ...data]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', resolve)
     child.once('exit', (status) => reject(new Error(`${name} ended with ${status} before it was ready`)))

@@ -27,9 +27,18 @@ const own = async (config: ConfigInput): Promise<Own> => {
   return { ...(await running({ worker_concurrency: 1, ...config, clock })), clock }
 }
 
+/** A folder that goes with the test. */
+const folder = () => {
+  const path = mkdtempSync(join(tmpdir(), 'offload-worker-'))
+  onTestFinished(() => rmSync(path, { recursive: true }))
+  return path
+}
+
 /** One of the Python workers as a child process; `environment` stands before the command, as one would type it. */
 const withExec = (worker: string, environment: Record<string, string> = {}, config: ConfigInput = {}) => {
-  const variables = Object.entries({ WORKER_MAIL: 'smtp', ...environment }).map(([name, value]) => `${name}='${value}'`)
+  const variables = Object.entries({ WORKER_MAIL: 'smtp', SENT_DB: join(folder(), 'sent.db'), ...environment }).map(
+    ([name, value]) => `${name}='${value}'`,
+  )
   const command = `cd '${workers}' && ${variables.join(' ')} exec ${python} line.py ${worker}`
   return own({ worker: `exec:${command}`, ...config })
 }
@@ -51,6 +60,7 @@ const withLambda = async (worker: string, config: ConfigInput = {}) => {
     env: {
       ...process.env,
       WORKER_MAIL: 'smtp',
+      SENT_DB: join(folder(), 'sent.db'),
       SMTP_HOST: '127.0.0.1',
       SMTP_PORT: emulator.smtp.split(':')[1],
       AWS_ENDPOINT_URL: emulator.url,
@@ -181,9 +191,7 @@ it('an exception after the mails: the batch comes again, and everybody is mailed
 })
 
 it('a visibility timeout that is too short: the message comes again while the first invocation still runs', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'offload-worker-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  const go = join(folder, 'go')
+  const go = join(folder(), 'go')
   const environment = { NAIVE_WAITS_FOR: go, NAIVE_PATH: path, NAIVE_SECRET: 'offload-dev-secret' }
   const emulator = await withExec('naive', environment, { worker_concurrency: 2, worker_timeout: '15m' })
   const job = await submit(emulator, { recipients: 1 })

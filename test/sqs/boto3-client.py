@@ -76,4 +76,22 @@ try:
 except ClientError as error:
     assert error.response["Error"]["Code"] == "InvalidParameterValue", error.response
 
+fifo = sqs.create_queue(
+    QueueName="py.fifo", Attributes={"FifoQueue": "true", "ContentBasedDeduplication": "true"}, tags={"team": "lms"}
+)["QueueUrl"]
+assert sqs.list_queue_tags(QueueUrl=fifo)["Tags"] == {"team": "lms"}
+first = sqs.send_message(QueueUrl=fifo, MessageBody="1", MessageGroupId="a")
+again = sqs.send_message(QueueUrl=fifo, MessageBody="1", MessageGroupId="a")
+assert again["SequenceNumber"] == first["SequenceNumber"] and again["MessageId"] == first["MessageId"], again
+sqs.send_message(QueueUrl=fifo, MessageBody="2", MessageGroupId="a")
+ordered = sqs.receive_message(QueueUrl=fifo, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+assert [message["Body"] for message in ordered] == ["1", "2"], ordered
+assert ordered[0]["Attributes"]["SequenceNumber"] == first["SequenceNumber"], ordered
+
+assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [url]
+if hasattr(sqs, "start_message_move_task"):  # Debian 12's boto3 does not know it yet
+    sqs.start_message_move_task(SourceArn=arn)
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn)["Results"]
+    assert task["SourceArn"] == arn and task["ApproximateNumberOfMessagesToMove"] == 0, task
+
 print("ok")

@@ -246,7 +246,7 @@ it('a FIFO queue does what the model does', { timeout: 120_000 }, async () => {
       const model: World = { now: clock.now(), jobs: [], dead: [], accepted: new Map(), gone: [], stale: [] }
       await fc.asyncModelRun(() => ({ model, real: { clock, queues, ask } }), list)
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   )
   await expect(law).resolves.toBeUndefined()
 })

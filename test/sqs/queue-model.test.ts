@@ -201,7 +201,7 @@ it('a standard queue does what the model does', { timeout: 120_000 }, async () =
       queues.reset()
       await fc.asyncModelRun(() => ({ model: { now: clock.now(), messages: [] }, real: { clock, queues, ask } }), list)
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   )
   await expect(law).resolves.toBeUndefined()
 })

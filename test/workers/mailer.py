@@ -23,5 +23,5 @@ def smtp(job, to, subject, html):
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = SENDER, to, subject
     message.set_content(html, subtype="html")
-    with SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])) as server:
+    with SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"]), "localhost") as server:
         server.send_message(message)

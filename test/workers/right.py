@@ -11,7 +11,8 @@ from html import escape
 
 from mailer import send
 
-SENT = sqlite3.connect(os.environ.get("SENT_DB", ":memory:"), timeout=20, check_same_thread=False)
+# Shared by all that run at once: a message may be delivered again to another process.
+SENT = sqlite3.connect(os.environ["SENT_DB"], timeout=20, isolation_level=None)
 SENT.execute("CREATE TABLE IF NOT EXISTS sent (job TEXT, recipient TEXT, link TEXT, PRIMARY KEY (job, recipient))")
 
 
@@ -26,15 +27,17 @@ def certificate(job, recipient):
 
 
 def process(job, recipient):
+    """Mails once: whoever writes the row sends the mail, and takes the row back when that fails."""
     identity = (str(job["job_id"]), str(recipient["userid"]))
-    row = SENT.execute("SELECT link FROM sent WHERE job = ? AND recipient = ?", identity).fetchone()
-    if row is not None:
-        return row[0]
     link = certificate(job, recipient) if job.get("generate_certificate") else None
-    html = f"<p>Dear {escape(recipient['firstname'])},</p><p>your course begins. {escape(link or '')}</p>"
-    send(job, recipient["email"], "Your course", html)
-    SENT.execute("INSERT INTO sent VALUES (?, ?, ?)", (*identity, link))
-    SENT.commit()
+    if SENT.execute("INSERT OR IGNORE INTO sent VALUES (?, ?, ?)", (*identity, link)).rowcount == 0:
+        return SENT.execute("SELECT link FROM sent WHERE job = ? AND recipient = ?", identity).fetchone()[0]
+    try:
+        html = f"<p>Dear {escape(recipient['firstname'])},</p><p>your course begins. {escape(link or '')}</p>"
+        send(job, recipient["email"], "Your course", html)
+    except Exception:
+        SENT.execute("DELETE FROM sent WHERE job = ? AND recipient = ?", identity)
+        raise
     return link
 
 

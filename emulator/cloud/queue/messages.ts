@@ -2,9 +2,9 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
-import type { MessageAttributes } from './contents.ts'
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
 import { createFifo } from './fifo.ts'
+import { createHolders } from './holders.ts'
 import { createInFlight } from './in-flight.ts'
 import {
   messageTables,
@@ -17,7 +17,7 @@ import {
   type Take,
 } from './message.ts'
 import { createMessageViews, type MessageViews } from './message-views.ts'
-import { readReceipt, writeReceipt } from './receipt-handle.ts'
+import { readReceipt } from './receipt-handle.ts'
 import type { Queue, Registry } from './registry.ts'
 import { createRetention } from './retention.ts'
 
@@ -66,6 +66,7 @@ export function createMessages(options: MessagesOptions): Messages {
   const { store, clock, ids, registry, changed } = options
   store.define(messageTables)
   const fifo = createFifo(options)
+  const { hold, holder } = createHolders(options)
   const inFlight = createInFlight({ store, clock, limit: options.inFlightLimit })
   const retention = createRetention(options)
 
@@ -150,32 +151,6 @@ export function createMessages(options: MessagesOptions): Messages {
     return rows.length
   })
 
-  const hold = (queue: Queue, row: MessageRow, now: number, visibleAt: number, embedded: boolean): HeldMessage => {
-    const receiveCount = row.receiveCount + 1
-    const firstReceivedAt = row.receiveCount === 0 ? now : row.firstReceivedAt
-    store.run(
-      'UPDATE queue_messages SET visible_at = ?, receive_count = ?, first_received_at = ?, embedded = ? WHERE id = ?',
-      visibleAt,
-      receiveCount,
-      firstReceivedAt,
-      embedded ? 1 : 0,
-      row.id,
-    )
-    return {
-      messageId: row.messageId,
-      receiptHandle: writeReceipt(queue.id, row.id, receiveCount, row.messageId),
-      body: row.body,
-      md5: row.md5,
-      attributes: row.attributes === null ? undefined : (JSON.parse(row.attributes) as MessageAttributes),
-      system: row.system === null ? {} : (JSON.parse(row.system) as Record<string, string>),
-      sentAt: row.sentAt,
-      receiveCount,
-      firstReceivedAt,
-      visibleAt,
-      sourceArn: row.source ?? undefined,
-    }
-  }
-
   const visible = (queue: Queue, now: number, most: number) =>
     store.all<MessageRow>(
       `SELECT ${rowColumns} FROM queue_messages INDEXED BY queue_messages_due
@@ -197,23 +172,6 @@ export function createMessages(options: MessagesOptions): Messages {
 
   const visibleAtAfter = (queue: Queue, now: number, visibilityMs = queue.settings.visibilityMs) =>
     visibilityMs === 0 ? now : Math.ceil(clock.deadline(visibilityMs))
-
-  const holder = (queue: Queue, receiptHandle: string) => {
-    const receipt = readReceipt(receiptHandle, queue.id)
-    const row = store.get<
-      Pick<MessageRow, 'id' | 'messageId' | 'receiveCount' | 'visibleAt' | 'group'> & { queue: number }
-    >(
-      `SELECT id, queue, message_id AS messageId, receive_count AS receiveCount, visible_at AS visibleAt, group_id AS "group"
-       FROM queue_messages WHERE id = ?`,
-      receipt.id,
-    )
-    if (row === undefined || row.queue !== queue.id || !row.messageId.startsWith(receipt.message)) {
-      return { holding: 'gone' } as const
-    }
-    const stale = row.receiveCount !== receipt.receive
-    if (queue.settings.fifo && (stale || row.visibleAt <= clock.now())) return { holding: 'expired' } as const
-    return stale ? ({ holding: 'stale' } as const) : ({ holding: 'held', row } as const)
-  }
 
   /** Nobody asks a standard queue whether the handle was stale, so that one statement does. */
   const removeStandard = (queue: Queue, receiptHandle: string): Holding => {

@@ -1,19 +1,24 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Credentials } from '../../../contracts/sigv4.ts'
 import { SesError } from '../../cloud/ses/errors.ts'
 import type { Ses } from '../../cloud/ses/ses.ts'
+import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import { acceptRawBodies, bytesOf } from '../body.ts'
 import { element, escapeXml, textElement } from '../sqs/xml.ts'
 import { readForm } from './v1-form.ts'
 import { operations } from './v1.ts'
 import { routes, type Route } from './v2.ts'
-import { wireErrorV1, wireErrorV2 } from './wire-errors.ts'
+import { verifyRequest } from '../signature/verify.ts'
+import { SignatureError, wireErrorV1, wireErrorV2 } from './wire-errors.ts'
 
 export interface SesFaceOptions {
   readonly ses: Ses
   readonly ids: Ids
   /** A defect of ours: the caller gets a 500 that says to look here. */
   readonly onError: (error: unknown) => void
+  /** Refuse what none of these has signed; without it signatures are not looked at. */
+  readonly signers?: { readonly credentials: readonly Credentials[]; readonly clock: Clock }
 }
 
 const megabyte = 1024 * 1024
@@ -32,12 +37,12 @@ const send = (reply: FastifyReply, type: string, text: string) => reply.type(typ
 /** What Fastify itself refused, such as a body over the limit. */
 function refusalOf(error: unknown): unknown {
   const { statusCode = 500, message } = error as { statusCode?: number; message: string }
-  if (error instanceof SesError || statusCode >= 500) return error
+  if (error instanceof SesError || error instanceof SignatureError || statusCode >= 500) return error
   return statusCode === 413 ? new SesError('request-too-large', message) : new SesError('malformed-input', message)
 }
 
 /** Amazon SES: v1 at `/` (forms and XML), v2 under `/v2/email` (REST and JSON). */
-export function sesFace({ ses, ids, onError }: SesFaceOptions): FastifyPluginAsync {
+export function sesFace({ ses, ids, onError, signers }: SesFaceOptions): FastifyPluginAsync {
   const v1 = async (app: Parameters<FastifyPluginAsync>[0]) => {
     acceptRawBodies(app, formLimit)
 
@@ -120,7 +125,18 @@ export function sesFace({ ses, ids, onError }: SesFaceOptions): FastifyPluginAsy
     }
   }
 
+  const checkSignature = async (request: FastifyRequest) => {
+    if (signers === undefined) return
+    const { method, originalUrl, headers } = request
+    const verdict = verifyRequest(
+      { method, originalUrl, headers, body: bytesOf(request) },
+      { credentials: signers.credentials, now: signers.clock.now(), service: 'ses' },
+    )
+    if (!verdict.ok) throw new SignatureError(verdict.code, verdict.message)
+  }
+
   return async (app) => {
+    app.addHook('preHandler', checkSignature)
     await app.register(v2, { prefix: '/v2/email' })
     await app.register(v1)
   }

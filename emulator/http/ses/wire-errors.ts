@@ -1,4 +1,6 @@
 import { SesError, type SesErrorCode } from '../../cloud/ses/errors.ts'
+import { EmulatorError } from '../../kernel/errors.ts'
+import type { SignatureErrorCode } from '../signature/verify.ts'
 
 interface Row {
   /** In v1, where every refusal is a 400. */
@@ -10,6 +12,17 @@ const badRequest = [400, 'BadRequestException'] as const
 const notFound = [404, 'NotFoundException'] as const
 const exists = [400, 'AlreadyExistsException'] as const
 const throttled = [429, 'TooManyRequestsException'] as const
+
+/** Refused before SES looks at it: what its signature says. All are 403 but an incomplete one, in both protocols. */
+export class SignatureError extends EmulatorError<SignatureErrorCode> {}
+
+const signatures: Readonly<Record<SignatureErrorCode, readonly [status: number, v1: string, v2: string]>> = {
+  'access-denied': [403, 'MissingAuthenticationToken', 'MissingAuthenticationTokenException'],
+  'unknown-access-key': [403, 'InvalidClientTokenId', 'UnrecognizedClientException'],
+  'signature-incomplete': [400, 'IncompleteSignature', 'IncompleteSignatureException'],
+  'signature-mismatch': [403, 'SignatureDoesNotMatch', 'InvalidSignatureException'],
+  'signature-expired': [403, 'SignatureDoesNotMatch', 'InvalidSignatureException'],
+}
 
 /** What each refusal is on the wire, in both protocols. */
 const table: Readonly<Record<SesErrorCode, Row>> = {
@@ -44,12 +57,20 @@ export interface WireError {
 const internal = 'An unexpected error happened in the emulator; its log says which.'
 
 export function wireErrorV1(error: unknown): WireError {
+  if (error instanceof SignatureError) {
+    const [status, type] = signatures[error.code]
+    return { status, type, message: error.message }
+  }
   if (!(error instanceof SesError)) return { status: 500, type: 'InternalFailure', message: internal }
   const { v1 } = table[error.code]
   return { status: error.code === 'request-too-large' ? 413 : 400, type: v1, message: error.message }
 }
 
 export function wireErrorV2(error: unknown): WireError {
+  if (error instanceof SignatureError) {
+    const [status, , type] = signatures[error.code]
+    return { status, type, message: error.message }
+  }
   if (!(error instanceof SesError)) return { status: 500, type: 'InternalServiceErrorException', message: internal }
   const [status, type] = table[error.code].v2
   return { status, type, message: error.message }
