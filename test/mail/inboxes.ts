@@ -69,7 +69,18 @@ function freePort(): Promise<number> {
   })
 }
 
+/** Mailpit takes no port 0, and a port that was free a moment ago may be taken: it is started again then. */
 export async function startMailpit(binary: string): Promise<RunningInbox> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(binary)
+    } catch (error) {
+      if (attempt === 5) throw error
+    }
+  }
+}
+
+async function startOnce(binary: string): Promise<RunningInbox> {
   const folder = mkdtempSync(join(tmpdir(), 'offload-mailpit-'))
   const [smtpPort, httpPort] = [await freePort(), await freePort()]
   const child = spawn(binary, [], {
@@ -95,11 +106,12 @@ export async function startMailpit(binary: string): Promise<RunningInbox> {
   const url = `http://127.0.0.1:${httpPort}`
   const clock = systemClock()
   const ready = async () => {
-    for (;;) {
+    while (child.exitCode === null) {
       const response = await fetch(`${url}/readyz`).catch(() => undefined)
       if (response?.ok === true) return
       await sleep(clock, 20)
     }
+    await failed
   }
   failed.catch(() => undefined)
   await Promise.race([ready(), failed])
