@@ -34,8 +34,12 @@ const places: Readonly<Record<string, Place>> = {
   'emulator/operations.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/own-worker.ts': { imports: ['emulator/config.ts', ...services] },
   'emulator/mail-services.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
+  'emulator/faces.ts': {
+    imports: ['emulator/config.ts', 'emulator/version.ts', 'emulator/mail-services.ts', 'emulator/http', ...services],
+  },
   'emulator/emulator.ts': {
     imports: [
+      'emulator/faces.ts',
       'emulator/operations.ts',
       'emulator/own-worker.ts',
       'emulator/mail-services.ts',

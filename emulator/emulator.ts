@@ -4,25 +4,14 @@ import Fastify from 'fastify'
 import { createIngest } from './cloud/ingest/ingest.ts'
 import { createRetry } from './cloud/ingest/retry.ts'
 import { createInbox } from './cloud/inbox/inbox.ts'
-import { jobTag } from './cloud/mail/job-tag.ts'
-import { verdictOf } from './cloud/mail/simulator.ts'
 import { createObjects } from './cloud/objects/objects.ts'
 import { createQueues } from './cloud/queue/queues.ts'
-import { watchedOperations } from './cloud/queue/watched-operations.ts'
 import { configSchema, type Config, type ConfigInput } from './config.ts'
 import { createApp, type RequestLine } from './http/app.ts'
-import { controlFace } from './http/control/face.ts'
 import { guard } from './http/guard.ts'
-import { ingestFace } from './http/ingest/face.ts'
 import { injectCallbacks, injectRequest } from './http/inject.ts'
 import { listen } from './http/listen.ts'
 import { mailpitFace } from './http/mailpit/face.ts'
-import { moodleFace } from './http/moodle/face.ts'
-import { pageFace, verificationFace } from './http/page/face.ts'
-import { providerFaces } from './http/providers/faces.ts'
-import { sesFace } from './http/ses/face.ts'
-import { s3Face } from './http/s3/face.ts'
-import { sqsFace } from './http/sqs/face.ts'
 import { systemClock, type Clock } from './kernel/clock.ts'
 import { EmulatorError } from './kernel/errors.ts'
 import { boot } from './kernel/installation.ts'
@@ -31,9 +20,9 @@ import { lockDirectory } from './kernel/lock.ts'
 import { openStore } from './kernel/store.ts'
 import { createMoodle } from './moodle/moodle.ts'
 import { settingsToCopy, workerEnvironment } from './moodle/settings-to-copy.ts'
-import { callbackPaths } from './moodle/submission.ts'
+import { createFaces } from './faces.ts'
 import { createMailServices } from './mail-services.ts'
-import { createOwnWorker } from './own-worker.ts'
+import { createOwnWorker, watchQueue } from './own-worker.ts'
 import { createOperations } from './operations.ts'
 import { version } from './version.ts'
 import { createAttempt } from './worker/attempt.ts'
@@ -43,7 +32,6 @@ import { createHttpTransport } from './worker/callbacks/http-transport.ts'
 import type { CallbackTransport } from './worker/callbacks/transport.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
-import { createObserver } from './worker/observer/observer.ts'
 import { createPool } from './worker/pool.ts'
 import { createSettler } from './worker/settler.ts'
 import { createStages } from './worker/stages.ts'
@@ -210,29 +198,21 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
   })
   const recovered = ledger.recover()
 
-  // Whoever else works on the queue is watched and judged.
   const isOwn = (url: string) =>
     URL.canParse(url) && [at.url, publicUrl()].some((own) => new URL(own).host === new URL(url).host)
-  const observer =
-    config.worker === 'builtin'
-      ? undefined
-      : createObserver({
-          store,
-          clock,
-          ledger,
-          onError,
-          queue: queueName,
-          graceMs: 5000,
-          seesMails: config.mailpit === undefined,
-          seesCallbacks: ({ tenant, job }, url) =>
-            moodle.job(job)?.tenantid === tenant || (url !== undefined && isOwn(url)),
-          callbackPaths: Object.values(callbackPaths),
-          tagOf: jobTag,
-          neverDelivered: (address) => !verdictOf(address).delivered || mail.ses.suppression.holds(address),
-          htmlOf: async (id) => (await inbox.message(id))?.html,
-        })
+  const { observer, operations } = watchQueue({
+    config,
+    store,
+    clock,
+    ledger,
+    operations: queues.operations,
+    queue: queueName,
+    isOurs: ({ tenant, job }, url) => moodle.job(job)?.tenantid === tenant || (url !== undefined && isOwn(url)),
+    isSuppressed: (address) => mail.ses.suppression.holds(address),
+    htmlOf: async (id) => (await inbox.message(id))?.html,
+    onError,
+  })
   if (observer !== undefined) stops.push(() => observer.stop())
-  const operations = observer === undefined ? queues.operations : watchedOperations(queues.operations, observer.queue)
 
   const inbox = createInbox({
     store,
@@ -357,7 +337,6 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
   }
   // Names under which one port is reached: a link signed for one of them opens under the others.
   const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
-  const signers = config.verify_signatures ? { signers: { credentials: [credentials], clock } } : {}
   const app = createApp({
     clock,
     guard: guarded,
@@ -366,51 +345,29 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
       for (const listener of listeners) listener(line)
     },
     onError,
-    faces: {
-      services: {
-        sqs: sqsFace({
-          queues: { ...queues, operations },
-          clock,
-          ids,
-          ...(config.verify_signatures ? { credentials: [credentials] } : {}),
-          onRefusal: ({ action, error }) => {
-            const reason = `${action ?? 'SQS'}: ${error.message}`
-            store.write(() => journal.record({ type: 'job.refused', via: 'sqs', status: 400, reason })).catch(onError)
-          },
-        }),
-        s3: s3Face({
-          objects,
-          ids,
-          aliases,
-          ...signers,
-        }),
-        ses: sesFace({ ses: mail.ses, ids, onError, ...signers }),
-        ...providerFaces({
-          providers: mail.providers,
-          clock,
-          ...(config.verify_signatures ? { apiKey: config.provider_api_key } : {}),
-        }),
-      },
-      ingest: ingestFace({ ingest, token: config.ingest_token, health: () => ({ version, worker: config.worker }) }),
-      moodle: moodleFace({
-        moodle: {
-          async receive(incoming) {
-            const answer = await moodle.receive(incoming)
-            const reason = answer.body['reason']
-            observer?.callback({
-              path: incoming.path,
-              rawBody: incoming.rawBody,
-              status: answer.status,
-              reason: typeof reason === 'string' ? reason : '',
-            })
-            return answer
-          },
-        },
-      }),
-      control: controlFace({ journal, views: ledger, health: about, stats, queues, callbacks, retry, send, reset }),
-      page: pageFace({ views: ledger, callbacks, queues, retry, settings, inbox: () => at.inbox }),
-      verification: verificationFace({ views: ledger, inbox: () => at.inbox }),
-    },
+    faces: createFaces({
+      config,
+      store,
+      clock,
+      ids,
+      journal,
+      credentials,
+      queues: { ...queues, operations },
+      objects,
+      mail,
+      ingest,
+      moodle,
+      observer,
+      ledger,
+      callbacks,
+      about,
+      stats,
+      settings,
+      aliases,
+      inbox: () => at.inbox,
+      operations: { retry, send, reset },
+      onError,
+    }),
   })
   stops.push(() => app.close())
   // Long polls end before the port does.

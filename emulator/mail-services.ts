@@ -144,6 +144,8 @@ export async function createMailServices(deps: MailServicesDeps) {
   }
 }
 
+export type MailServices = Awaited<ReturnType<typeof createMailServices>>
+
 /** Delivery inside this process, for an emulator without ports. */
 function intoInbox(inbox: Inbox): MailTransport {
   return {
