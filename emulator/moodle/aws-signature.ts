@@ -1,9 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
-
-export interface AwsCredentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-}
+import { algorithm, amzDate, sha256, signV4, type Credentials } from '../../contracts/sigv4.ts'
 
 interface SignedRequest {
   readonly url: URL
@@ -13,11 +8,8 @@ interface SignedRequest {
   readonly now: number
   readonly region: string
   readonly service: string
-  readonly credentials: AwsCredentials
+  readonly credentials: Credentials
 }
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
-const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
 
 /** The headers of a POST without a query, with those that AWS Signature Version 4 adds. */
 export function signAws({
@@ -29,27 +21,27 @@ export function signAws({
   service,
   credentials,
 }: SignedRequest): Record<string, string> {
-  const stamp = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, '')
-  const day = stamp.slice(0, 8)
-  const scope = `${day}/${region}/${service}/aws4_request`
-  const all: Record<string, string> = { ...headers, host: url.host, 'x-amz-date': stamp }
-  const names = Object.keys(all).toSorted()
-  const canonical = [
-    'POST',
-    url.pathname,
-    '',
-    ...names.map((name) => `${name}:${all[name]}`),
-    '',
-    names.join(';'),
-    sha256(body),
-  ].join('\n')
-  const toSign = ['AWS4-HMAC-SHA256', stamp, scope, sha256(canonical)].join('\n')
-  const key = hmac(hmac(hmac(hmac(`AWS4${credentials.secretAccessKey}`, day), region), service), 'aws4_request')
+  const date = amzDate(now)
+  const day = date.slice(0, 8)
+  const signed = Object.entries({ ...headers, host: url.host, 'x-amz-date': date }).toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  )
+  const { signature } = signV4({
+    method: 'POST',
+    path: url.pathname,
+    parameters: [],
+    headers: signed,
+    payloadHash: sha256(body),
+    date,
+    scope: { day, region, service },
+    secret: credentials.secretAccessKey,
+  })
+  const names = signed.map(([name]) => name).join(';')
   return {
     ...headers,
-    'x-amz-date': stamp,
+    'x-amz-date': date,
     authorization:
-      `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, ` +
-      `SignedHeaders=${names.join(';')}, Signature=${hmac(key, toSign).toString('hex')}`,
+      `${algorithm} Credential=${credentials.accessKeyId}/${day}/${region}/${service}/aws4_request, ` +
+      `SignedHeaders=${names}, Signature=${signature}`,
   }
 }

@@ -152,3 +152,19 @@ it('any order and any repetition of messages mails each recipient once', async (
     if (event.type === 'job.status') expect(canMoveJob(event.from, event.to), `${event.from} → ${event.to}`).toBe(true)
   }
 })
+
+it('with verify_signatures the stand-in’s own signature is taken, and an unsigned message is not', async () => {
+  const emulator = await running({ verify_signatures: true })
+  const answer = await fetch(`${emulator.url}/_offload/send`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ recipients: 2, mode: 'sqs' }),
+  })
+  expect(await answer.json()).toMatchObject({ accepted: 2, refused: 0, local: 0 })
+  const unsigned = await fetch(emulator.queueUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
+    body: JSON.stringify({ QueueUrl: emulator.queueUrl, MessageBody: JSON.stringify(specJob()) }),
+  })
+  expect([unsigned.status, unsigned.headers.get('x-amzn-query-error')]).toEqual([403, 'AccessDenied;Sender'])
+})
