@@ -2,7 +2,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 import { messageOf } from '../../kernel/errors.ts'
-import { createAlarm } from './alarm.ts'
+import { createAlarm } from '../../kernel/alarm.ts'
 import type { ProviderName } from './provider.ts'
 
 /** Posts over HTTP and follows no redirect; rejects where no answer came or the host is not allowed. */
@@ -81,7 +81,15 @@ export function createWebhooks({
       }
       store.run('DELETE FROM mail_webhooks WHERE id = ?', id)
       if (answer === '') return
-      journal.record({ type: 'mail.webhook-lost', provider, url, attempts: attempts + 1, reason: answer })
+      const { origin, pathname } = new URL(url)
+      // The URL may hold a password or a token.
+      journal.record({
+        type: 'mail.webhook-lost',
+        provider,
+        url: `${origin}${pathname}`,
+        attempts: attempts + 1,
+        reason: answer,
+      })
     })
   }
 

@@ -92,7 +92,7 @@ export async function attempt(
   })
   return log({
     status,
-    words: evidence === undefined ? words : `${words} ${evidence}`,
+    words: evidence === undefined ? words : `${words}. ${evidence}`,
     response: excerpt(answer.body, [row.secret ?? keys.secret, keys.token]),
     retryAfter: answer.headers['retry-after'],
   })
