@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../kernel/clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 export interface Alarm {
   /** Sees to it that the work is looked at no later than at `at` (epoch milliseconds). */

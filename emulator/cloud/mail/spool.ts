@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
-import { createAlarm } from './alarm.ts'
+import { createAlarm } from '../../kernel/alarm.ts'
 import type { ReportedMail } from './reports.ts'
 import type { Delivery, MailTransport } from './transport.ts'
 

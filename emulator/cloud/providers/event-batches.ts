@@ -1,7 +1,7 @@
 import type { Json } from '../../../contracts/json.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
-import { createAlarm } from '../mail/alarm.ts'
+import { createAlarm } from '../../kernel/alarm.ts'
 
 export interface EventBatchesOptions {
   readonly store: Store

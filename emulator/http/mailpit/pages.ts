@@ -1,32 +1,8 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { Address } from '../../cloud/inbox/headers.ts'
+import { html, type Html } from '../../dashboard/html.ts'
 import type { Inbox, InboxEntry, InboxMessage, InboxPage } from '../../cloud/inbox/inbox.ts'
-
-/** Markup that is final; everything else that is put into a page is escaped. */
-interface Html {
-  readonly markup: string
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-type Value = string | number | Html | readonly Html[]
-
-function markupOf(value: Value): string {
-  if (typeof value === 'string') return value.replace(/[&<>"']/g, (character) => entities[character] ?? character)
-  if (typeof value === 'number') return String(value)
-  return 'markup' in value ? value.markup : value.map(({ markup }) => markup).join('')
-}
-
-function html(texts: TemplateStringsArray, ...values: readonly Value[]): Html {
-  return { markup: texts.reduce((page, text, index) => page + markupOf(values[index - 1] ?? '') + text) }
-}
 
 const nothing: Html = { markup: '' }
 
@@ -129,7 +105,7 @@ function listPage({ entries, matching, matchingUnread }: InboxPage, query: strin
 }
 
 function mailPage(mail: InboxMessage): string {
-  const row = (label: string, value: Value) =>
+  const row = (label: string, value: Html | string | readonly Html[]) =>
     value === ''
       ? nothing
       : html`<dt>${label}</dt>
