@@ -33,12 +33,16 @@ const places: Readonly<Record<string, Place>> = {
   'emulator/http': { imports: ['emulator/dashboard', 'emulator/version.ts', ...services] },
   'emulator/operations.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/own-worker.ts': { imports: ['emulator/config.ts', ...services] },
+  'emulator/virtual-time.ts': { imports: ['emulator/config.ts', 'emulator/worker', 'emulator/kernel', 'contracts'] },
+  'emulator/evidence.ts': { imports: ['emulator/config.ts', ...services] },
   'emulator/mail-services.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/faces.ts': {
     imports: ['emulator/config.ts', 'emulator/version.ts', 'emulator/mail-services.ts', 'emulator/http', ...services],
   },
   'emulator/emulator.ts': {
     imports: [
+      'emulator/evidence.ts',
+      'emulator/virtual-time.ts',
       'emulator/faces.ts',
       'emulator/operations.ts',
       'emulator/own-worker.ts',
@@ -50,12 +54,14 @@ const places: Readonly<Record<string, Place>> = {
       ...services,
     ],
   },
+  'emulator/simulation.ts': { imports: ['emulator/emulator.ts', 'emulator/kernel', 'contracts'] },
   'emulator/msw': { imports: ['emulator/emulator.ts'] },
   'emulator/cli': {
     imports: [
       'emulator/emulator.ts',
       'emulator/config.ts',
       'emulator/version.ts',
+      'emulator/worker/certificate',
       'emulator/moodle',
       'emulator/kernel',
       'contracts',

@@ -1,3 +1,4 @@
+import type { OperationName } from './faults/operations.ts'
 import type { Dialect, JobType } from './job.ts'
 import type { Refusal } from './signature.ts'
 import type { JobStatus, RecipientStatus } from './status.ts'
@@ -29,6 +30,14 @@ export type JournalEvent =
       batches: number
     } & JobRef)
   | ({ type: 'job.duplicate'; via: Via; recipients: number } & JobRef)
+  /** What was answered to a submission over HTTP that could be read. `body`, `key`: keyed hashes of it and of its Idempotency-Key. */
+  | ({
+      type: 'job.submitted'
+      recipients: number
+      body: string
+      key?: string
+      answer: 'accepted' | 'repeated' | 'job-conflict' | 'idempotency-conflict'
+    } & JobRef)
   | { type: 'job.refused'; via: Via; tenant?: number; job?: string; status: number; reason: string }
   | ({ type: 'job.advice'; code: string; path: string; text: string; fix: string } & JobRef)
   | ({ type: 'job.status'; from: JobStatus; to: JobStatus; sent: number; failed: number } & JobRef)
@@ -70,6 +79,13 @@ export type JournalEvent =
       status: number | null
       words: string
       milliseconds: number
+      /** When it began, epoch milliseconds. */
+      startedAt: number
+      /** What the body says, epoch seconds, and whether the signature fits its bytes; where the dialect has them. */
+      timestamp?: number
+      verifies?: boolean
+      /** What the receiver asked for. */
+      retryAfterMs?: number
     } & JobRef)
   | ({ type: 'callback.settled'; callback: string; state: 'delivered' | 'dead'; attempts: number } & JobRef)
   | ({
@@ -94,6 +110,8 @@ export type JournalEvent =
       applied: number
       unchanged: number
       unknown: number
+      /** A keyed hash of what was told, without its time: the same of two callbacks that say the same. */
+      content?: string
     }
   | { type: 'state.reset'; tenant?: number }
   | { type: 'emulator.started'; boot: number; recovered: number }
@@ -119,6 +137,28 @@ export type JournalEvent =
       addresses: string[]
       detail: string
     }
+  /** A fault rule hit: why something failed that would not have. `effect` is in words. */
+  | {
+      type: 'fault.injected'
+      rule: string
+      operation: OperationName
+      effect: string
+      tenant?: number
+      job?: string
+      recipient?: string
+      attempt?: number
+    }
+  | { type: 'faults.set'; rules: string[] }
+  /** The emulator's own worker after a fault had ended it: the messages and recipients that it had left. */
+  | { type: 'worker.restarted'; messages: number; recovered: number }
+  /** A callback that a person sent again beside the outbox, perhaps altered; `statuses` are the answers, null where none came. */
+  | ({
+      type: 'callback.replayed'
+      callback: string
+      url: string
+      tamper: string[]
+      statuses: (number | null)[]
+    } & JobRef)
   | { type: 'mail.webhook-lost'; provider: string; url: string; attempts: number; reason: string }
 
 export type JournalEventType = JournalEvent['type']

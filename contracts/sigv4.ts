@@ -1,4 +1,4 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual, type KeyObject } from 'node:crypto'
 
 /** AWS Signature Version 4: what is signed, and the signature of it. Signers and verifiers of every service use this. */
 
@@ -52,7 +52,7 @@ export function canonicalQuery(parameters: Parameters): string {
 }
 
 export const sha256 = (content: string | Uint8Array): string => hash('sha256', content)
-const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+const hmac = (key: string | Buffer | KeyObject, text: string) => createHmac('sha256', key).update(text).digest()
 
 /** Epoch milliseconds → `20260314T150926Z`. */
 export function amzDate(at: number): string {
@@ -73,6 +73,12 @@ export interface SignatureV4 {
   readonly signature: string
 }
 
+/** The key that signs within a scope. */
+export function signingKey({ secret, scope }: { readonly secret: string; readonly scope: Scope }): Buffer {
+  const { day, region, service } = scope
+  return hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), 'aws4_request')
+}
+
 /** Header names are in lower case, in the order of `SignedHeaders`. */
 export function signV4(request: {
   readonly method: string
@@ -85,6 +91,8 @@ export function signV4(request: {
   readonly date: string
   readonly scope: Scope
   readonly secret: string
+  /** `signingKey` of this secret and scope, where many requests are signed with it. */
+  readonly key?: KeyObject | undefined
 }): SignatureV4 {
   const { day, region, service } = request.scope
   const canonicalRequest = [
@@ -102,7 +110,7 @@ export function signV4(request: {
     `${day}/${region}/${service}/aws4_request`,
     sha256(canonicalRequest),
   ].join('\n')
-  const key = hmac(hmac(hmac(hmac(`AWS4${request.secret}`, day), region), service), 'aws4_request')
+  const key = request.key ?? signingKey(request)
   return { canonicalRequest, stringToSign, signature: hmac(key, stringToSign).toString('hex') }
 }
 

@@ -45,12 +45,22 @@ function checkWorker(text: string, context: z.RefinementCtx): void {
   context.addIssue({ code: 'custom', message: 'must be builtin, none, lambda:URL or exec:COMMAND' })
 }
 
+const locale = z.string().refine((tag) => {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1
+  } catch {
+    return false
+  }
+}, 'must be a language tag such as en or pt-BR')
+
 /** What may differ from tenant to tenant; the names are the plugin's settings. */
 const tenantSettings = z.strictObject({
   callback_url: httpUrl.optional(),
   cloud_callback_secret: z.string().min(1).optional(),
   plugin_token: z.string().min(1).optional(),
   presigned_url_ttl: z.coerce.number().int().min(1).max(604_800).optional(),
+  locale: locale.optional(),
+  issuer: z.string().optional(),
 })
 
 /** One schema over flags, environment and file. Durations are milliseconds after parsing. */
@@ -124,10 +134,24 @@ export const configSchema = z.strictObject({
       delay: duration.default(0),
     })
     .prefault({}),
+  /** Where SNS topics go that SES's event destinations name: a queue, an address (else the queue of their name); `raw` leaves SNS's envelope out. */
+  sns_topics: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_-]{1,256}$/, 'must be the name of a topic'),
+      z.strictObject({
+        queue: z.string().min(1).max(80).optional(),
+        url: httpUrl.optional(),
+        raw: flag.default(false),
+      }),
+    )
+    .default({}),
   /** Mails a second that the emulator's own worker sends; without it, as many as it can. */
   worker_mail_rate: z.coerce.number().min(1).max(1_000_000).optional(),
   mail_from: z.string().default('ManiReports <noreply@manireports.test>'),
-  locale: z.string().default('en'),
+  /** The folder of the certificates' templates (NAME.yaml, with their pictures and fonts), from the working directory. */
+  certificate_templates: z.string().min(1).default('certificate-templates'),
+  /** Of certificates, where neither recipient nor job names a language: words, dates and numbers. */
+  locale: locale.default('en'),
   issuer: z.string().default('ManiReports Academy'),
   maximum_message_size: z.coerce.number().int().min(1024).max(1_048_576).default(1_048_576),
 

@@ -1,36 +1,44 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import Fastify from 'fastify'
+import { faultyIngest } from './cloud/ingest/faulty-ingest.ts'
 import { createIngest } from './cloud/ingest/ingest.ts'
 import { createRetry } from './cloud/ingest/retry.ts'
 import { createInbox } from './cloud/inbox/inbox.ts'
 import { createObjects } from './cloud/objects/objects.ts'
+import { faultyOperations } from './cloud/queue/faulty-operations.ts'
 import { createQueues } from './cloud/queue/queues.ts'
 import { configSchema, type Config, type ConfigInput } from './config.ts'
 import { createApp, type RequestLine } from './http/app.ts'
+import { createExchangeFaults } from './http/faults/exchange.ts'
 import { guard } from './http/guard.ts'
 import { injectCallbacks, injectRequest } from './http/inject.ts'
 import { listen } from './http/listen.ts'
 import { mailpitFace } from './http/mailpit/face.ts'
-import { systemClock, type Clock } from './kernel/clock.ts'
+import { outside, systemClock, type Clock } from './kernel/clock.ts'
 import { EmulatorError } from './kernel/errors.ts'
+import { createFaults } from './kernel/faults/faults.ts'
 import { boot } from './kernel/installation.ts'
 import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
-import { openStore } from './kernel/store.ts'
-import { createMoodle } from './moodle/moodle.ts'
+import { openStore, type Store } from './kernel/store.ts'
+import { isVirtual } from './kernel/virtual-clock.ts'
+import { createMoodle, type Moodle } from './moodle/moodle.ts'
 import { settingsToCopy, workerEnvironment } from './moodle/settings-to-copy.ts'
+import { createEvidence, type Evidence } from './evidence.ts'
 import { createFaces } from './faces.ts'
 import { createMailServices } from './mail-services.ts'
 import { createOwnWorker, watchQueue } from './own-worker.ts'
 import { createOperations } from './operations.ts'
 import { version } from './version.ts'
+import { nowhere, refuseOutside } from './virtual-time.ts'
 import { createAttempt } from './worker/attempt.ts'
 import { createCallbacks } from './worker/callbacks/callbacks.ts'
 import { createHostRules } from './worker/callbacks/host-rules.ts'
 import { createHttpTransport } from './worker/callbacks/http-transport.ts'
 import type { CallbackTransport } from './worker/callbacks/transport.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
+import { createTemplates } from './worker/certificate/template/templates.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
 import { createPool } from './worker/pool.ts'
 import { createSettler } from './worker/settler.ts'
@@ -65,6 +73,10 @@ export interface Emulator {
   readonly journal: Journal
   /** Every answered request, as it happens; returns how to stop. */
   onRequest(listener: (line: RequestLine) => void): () => void
+  /** The stand-in for Moodle: submits jobs and takes their callbacks. */
+  readonly moodle: Moodle
+  /** What happened, as the laws of the whole system look at it. */
+  readonly evidence: Evidence
   /** Answers a request in this process, without a port: the same router, the same faces. */
   inject(request: Request): Promise<Response>
   stop(): Promise<void>
@@ -75,6 +87,8 @@ export type EmulatorOptions = ConfigInput & {
   readonly clock?: Clock
   /** `false` opens no port at all: requests come by `inject`, and mail goes to the inbox in this process. */
   readonly listen?: boolean
+  /** The state, where it outlives the emulator (`openMemory`); instead of `data_dir`. */
+  readonly store?: Store
 }
 
 /**
@@ -82,7 +96,7 @@ export type EmulatorOptions = ConfigInput & {
  * free one). Throws EmulatorError `bad-configuration`, `port-taken`, `mailpit-unreachable` or `state-locked`.
  */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { clock: givenClock, listen: listens = true, ...input } = options
+  const { clock: givenClock, listen: listens = true, store, ...input } = options
   const parsed = configSchema.safeParse(input)
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
@@ -96,7 +110,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   let stopping: Promise<void> | undefined
   const stopAll = () => (stopping ??= stopEach(stops))
   try {
-    return await start({ config, clock, listens, stops, stopAll })
+    return await start({ config, clock, listens, store, stops, stopAll })
   } catch (error) {
     await stopAll()
     throw error
@@ -107,23 +121,27 @@ interface Start {
   readonly config: Config
   readonly clock: Clock
   readonly listens: boolean
+  readonly store: Store | undefined
   readonly stops: (() => void | Promise<void>)[]
   readonly stopAll: () => Promise<void>
 }
 
-async function start({ config, clock, listens, stops, stopAll }: Start): Promise<Emulator> {
+async function start({ config, clock, listens, store: given, stops, stopAll }: Start): Promise<Emulator> {
   const onError = (error: unknown) => {
     process.stderr.write(`offload: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   }
-  const directory = config.ephemeral ? undefined : resolve(config.data_dir)
+  const virtual = !listens && isVirtual(clock)
+  if (virtual) refuseOutside(config, unlistened)
+  const directory = config.ephemeral || given !== undefined ? undefined : resolve(config.data_dir)
   if (directory !== undefined) {
     const lock = lockDirectory(directory)
     stops.push(() => lock.release())
   }
-  const store = openStore(directory === undefined ? {} : { directory })
+  const store = given ?? openStore({ ...(directory === undefined ? {} : { directory }), gathers: !virtual })
   stops.push(() => store.close())
   const { seed, boot: bootNumber, ids } = boot({ store, seed: config.seed })
   const journal = createJournal({ store, clock })
+  const faults = createFaults({ store, clock, journal, seed })
   const stages = createStages(clock)
 
   // The ports are known only when they are open, and links, settings and callbacks name them.
@@ -159,7 +177,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
     verifySignatures: config.verify_signatures,
   })
 
-  const inject = (request: Request) => injectRequest(app, request)
+  const inject = (request: Request) => injectRequest(app, request, clock)
   const callbacks = createCallbacks({
     ...(listens ? {} : { send: withoutPort(config, clock, inject) }),
     store,
@@ -182,6 +200,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
       connectTo: config.callback_connect_to,
       allowHosts: config.allow_callback_host,
     },
+    callbackFaults: { faults, typeOf: (tenant, job) => ledger.rows(job, tenant)[0]?.type },
   })
 
   const ledger = createLedger({
@@ -205,7 +224,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
     store,
     clock,
     ledger,
-    operations: queues.operations,
+    operations: faultyOperations(queues.operations, faults),
     queue: queueName,
     isOurs: ({ tenant, job }, url) => moodle.job(job)?.tenantid === tenant || (url !== undefined && isOwn(url)),
     isSuppressed: (address) => mail.ses.suppression.holds(address),
@@ -238,36 +257,43 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
   stops.push(() => mail.stop())
   at.smtp = mail.smtp
 
-  const certificates = createCertificateRenderer({ threads: Math.min(2, availableParallelism()) })
+  const certificates = createCertificateRenderer({ threads: virtual ? 0 : Math.min(2, availableParallelism()) })
   stops.push(() => certificates.close())
+  const templates = createTemplates({ folder: resolve(config.certificate_templates) })
   const attempt = createAttempt({
     ids,
     objects,
-    certificates,
+    certificates: { render: (...batch) => outside(clock, () => certificates.render(...batch)) },
+    templates: { find: (...template) => outside(clock, () => templates.find(...template)) },
     mail: mail.worker,
     settingsOf: (tenant) => ({
       presignedUrlTtlSeconds: tenantSettings(tenant).presigned_url_ttl ?? config.presigned_url_ttl,
       certificateDelivery: config.certificate_delivery,
-      locale: config.locale,
-      issuer: config.issuer,
+      locale: tenantSettings(tenant).locale ?? config.locale,
+      issuer: tenantSettings(tenant).issuer ?? config.issuer,
     }),
     stage: stages.measure,
   })
 
-  const ingest = createIngest({
-    store,
-    clock,
-    journal,
-    maximumMessageSize: config.maximum_message_size,
-    hold: (tenant, job) => {
-      callbacks.hold(tenant, job)
-      return () => callbacks.release(tenant, job)
-    },
-    enqueue: (message) => queues.enqueue(queueName, message),
-    admit: (job, enqueue) => ledger.admit(job, { enqueue }, 'api'),
-  })
+  const ingest = faultyIngest(
+    createIngest({
+      store,
+      clock,
+      ids,
+      journal,
+      maximumMessageSize: config.maximum_message_size,
+      hold: (tenant, job) => {
+        callbacks.hold(tenant, job)
+        return () => callbacks.release(tenant, job)
+      },
+      enqueue: (message) => queues.enqueue(queueName, message),
+      admit: (job, enqueue) => ledger.admit(job, { enqueue }, 'api'),
+    }),
+    { faults, clock, journal },
+  )
 
   const moodle = createMoodle({
+    ...(listens ? {} : { ask: inject }),
     store,
     clock,
     ids,
@@ -287,15 +313,18 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
 
   const { retry, reset, send } = createOperations({
     store,
+    clock,
     journal,
     config,
     seed,
     ledger,
     moodle,
     resubmit: createRetry({ store, clock, ids, ingest }),
-    forget: [queues, ingest, callbacks, objects, moodle, mail, ...(observer === undefined ? [] : [observer])],
+    forget: [faults, queues, ingest, callbacks, objects, moodle, mail, ...(observer === undefined ? [] : [observer])],
     inbox,
   })
+
+  const evidence = createEvidence({ config, store, clock, ids, journal, queues, objects, inbox, moodle, bucket })
 
   const settingsInput = () => ({
     url: at.url,
@@ -337,9 +366,11 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
   }
   // Names under which one port is reached: a link signed for one of them opens under the others.
   const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
+  const meetFault = createExchangeFaults({ faults, clock })
   const app = createApp({
     clock,
     guard: guarded,
+    meetFault,
     onRequest: (line) => {
       observer?.request(line)
       for (const listener of listeners) listener(line)
@@ -351,6 +382,8 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
       clock,
       ids,
       journal,
+      faults,
+      meetFault,
       credentials,
       queues: { ...queues, operations },
       objects,
@@ -365,7 +398,7 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
       settings,
       aliases,
       inbox: () => at.inbox,
-      operations: { retry, send, reset },
+      operations: { retry, send, reset, check: evidence.check },
       onError,
     }),
   })
@@ -448,6 +481,8 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
+    moodle,
+    evidence,
     inject,
     stop: stopAll,
   }
@@ -456,7 +491,9 @@ async function start({ config, clock, listens, stops, stopAll }: Start): Promise
 /** Callbacks to our own stand-in stay in the process where no port is open; the others go over HTTP as ever. */
 function withoutPort(config: Config, clock: Clock, inject: Emulator['inject']): CallbackTransport {
   const rules = createHostRules({ connectTo: config.callback_connect_to, allowHosts: config.allow_callback_host })
-  const others = createHttpTransport({ clock, timeoutMs: config.callback_timeout, rules })
+  const others = isVirtual(clock)
+    ? nowhere()
+    : createHttpTransport({ clock, timeoutMs: config.callback_timeout, rules })
   return injectCallbacks({ inject, origin: unlistened, others })
 }
 

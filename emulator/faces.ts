@@ -10,9 +10,11 @@ import { moodleFace } from './http/moodle/face.ts'
 import { pageFace, verificationFace, type PageDeps } from './http/page/face.ts'
 import { providerFaces } from './http/providers/faces.ts'
 import { s3Face } from './http/s3/face.ts'
-import { sesFace } from './http/ses/face.ts'
+import { sesFace, sesForms } from './http/ses/face.ts'
+import type { MeetFault } from './http/faults/exchange.ts'
 import { sqsFace } from './http/sqs/face.ts'
 import type { Clock } from './kernel/clock.ts'
+import type { Faults } from './kernel/faults/faults.ts'
 import type { Ids } from './kernel/ids.ts'
 import type { Journal } from './kernel/journal.ts'
 import type { Store } from './kernel/store.ts'
@@ -20,6 +22,7 @@ import type { MailServices } from './mail-services.ts'
 import type { Moodle } from './moodle/moodle.ts'
 import { version } from './version.ts'
 import type { Callbacks } from './worker/callbacks/callbacks.ts'
+import { createVerification } from './worker/certificate/verification.ts'
 import type { Ledger } from './worker/ledger/ledger.ts'
 import type { Observer } from './worker/observer/observer.ts'
 
@@ -29,6 +32,7 @@ export interface FacesDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly journal: Journal
+  readonly faults: Faults
   /** With which AWS calls are signed where signatures are verified. */
   readonly credentials: Credentials
   readonly queues: Queues
@@ -44,7 +48,8 @@ export interface FacesDeps {
   readonly settings: PageDeps['settings']
   readonly aliases: readonly string[]
   readonly inbox: () => string
-  readonly operations: Pick<ControlDeps, 'retry' | 'send' | 'reset'>
+  readonly meetFault: MeetFault
+  readonly operations: Pick<ControlDeps, 'retry' | 'send' | 'reset' | 'check'>
   readonly onError: (error: unknown) => void
 }
 
@@ -52,27 +57,30 @@ export interface FacesDeps {
 export function createFaces(deps: FacesDeps): AppDeps['faces'] {
   const { config, store, clock, ids, journal, credentials, queues, objects, mail, ingest, moodle, observer } = deps
   const { ledger, callbacks, about, stats, settings, aliases, inbox, onError } = deps
-  const { retry, send, reset } = deps.operations
+  const { retry, send, reset, check } = deps.operations
   const signers = config.verify_signatures ? { signers: { credentials: [credentials], clock } } : {}
+  const ses = { ses: mail.ses, ids, onError, ...signers }
   return {
+    sqs: sqsFace({
+      queues,
+      clock,
+      ids,
+      meetFault: deps.meetFault,
+      otherForms: sesForms(ses),
+      ...(config.verify_signatures ? { credentials: [credentials] } : {}),
+      onRefusal: ({ action, error }) => {
+        const reason = `${action ?? 'SQS'}: ${error.message}`
+        store.write(() => journal.record({ type: 'job.refused', via: 'sqs', status: 400, reason })).catch(onError)
+      },
+    }),
     services: {
-      sqs: sqsFace({
-        queues,
-        clock,
-        ids,
-        ...(config.verify_signatures ? { credentials: [credentials] } : {}),
-        onRefusal: ({ action, error }) => {
-          const reason = `${action ?? 'SQS'}: ${error.message}`
-          store.write(() => journal.record({ type: 'job.refused', via: 'sqs', status: 400, reason })).catch(onError)
-        },
-      }),
       s3: s3Face({
         objects,
         ids,
         aliases,
         ...signers,
       }),
-      ses: sesFace({ ses: mail.ses, ids, onError, ...signers }),
+      ses: sesFace(ses),
       ...providerFaces({
         providers: mail.providers,
         clock,
@@ -95,8 +103,29 @@ export function createFaces(deps: FacesDeps): AppDeps['faces'] {
         },
       },
     }),
-    control: controlFace({ journal, views: ledger, health: about, stats, queues, callbacks, retry, send, reset }),
+    control: controlFace({
+      journal,
+      faults: deps.faults,
+      views: ledger,
+      health: about,
+      stats,
+      queues,
+      callbacks,
+      retry,
+      send,
+      reset,
+      check,
+    }),
     page: pageFace({ views: ledger, callbacks, queues, retry, settings, inbox }),
-    verification: verificationFace({ views: ledger, inbox }),
+    verification: verificationFace({
+      verify: createVerification({
+        find: ledger.certificate,
+        read: objects.get,
+        settingsOf: (tenant) => {
+          const { locale = config.locale, issuer = config.issuer } = config.tenants[String(tenant)] ?? {}
+          return { locale, issuer }
+        },
+      }),
+    }),
   }
 }

@@ -75,6 +75,7 @@ export async function createMailServices(deps: MailServicesDeps) {
     mail: model,
     webhooks,
     publish: (queue, body) => void queues.enqueue(queue, { body, attributes: {} }),
+    ensureQueue: (name) => queues.ensureQueue(name),
     account,
     region,
     sender: parseSender(config.mail_from).address,
@@ -83,6 +84,7 @@ export async function createMailServices(deps: MailServicesDeps) {
       dailyQuota: config.ses_daily_quota,
       sandbox: config.ses_sandbox,
       notifications: config.ses_notifications,
+      topics: config.sns_topics,
     },
     onError,
   })

@@ -2,6 +2,7 @@ import type { JobFields, Recipient } from '../contracts/job.ts'
 import type { Inbox } from './cloud/inbox/inbox.ts'
 import type { Config } from './config.ts'
 import type { SendRequest } from './http/control/face.ts'
+import { outside, type Clock } from './kernel/clock.ts'
 import { EmulatorError } from './kernel/errors.ts'
 import type { Journal } from './kernel/journal.ts'
 import type { Store } from './kernel/store.ts'
@@ -15,6 +16,7 @@ const sampleCourse = { course_name: 'Introduction to PHP', completion_date: '202
 
 export interface OperationsDeps {
   readonly store: Store
+  readonly clock: Clock
   readonly journal: Journal
   readonly config: Pick<Config, 'cloud_mode' | 'dialect'>
   readonly seed: string
@@ -32,7 +34,7 @@ export interface OperationsDeps {
 
 /** What the control API and the page do that takes several services together. */
 export function createOperations(deps: OperationsDeps) {
-  const { store, journal, config, seed, ledger, moodle, inbox, resubmit, forget } = deps
+  const { store, clock, journal, config, seed, ledger, moodle, inbox, resubmit, forget } = deps
 
   /** Retries a job's failed recipients: by the stand-in where it submitted the job, else by a new job of our own. */
   const retryNow = async (job: JobRow, recipient?: string) => {
@@ -74,12 +76,15 @@ export function createOperations(deps: OperationsDeps) {
   }
 
   const send = async (request: SendRequest) => {
-    const sample = await sampleRecipients({
-      count: request.recipients,
-      kind: request.type,
-      bounces: request.bounces,
-      seed: request.seed ?? seed,
-    })
+    // Whose names and languages are read from the disk.
+    const sample = await outside(clock, () =>
+      sampleRecipients({
+        count: request.recipients,
+        kind: request.type,
+        bounces: request.bounces,
+        seed: request.seed ?? seed,
+      }),
+    )
     return await moodle.submit({
       ...sample,
       templateData: { ...sample.templateData, ...(request.certificate ? sampleCourse : {}) },

@@ -44,7 +44,8 @@ interface Row {
 async function start(name: ServerName, directory: string): Promise<Server> {
   const [kind = ''] = name.split('-')
   const data = name.endsWith('-durable') ? [join(directory, name)] : []
-  const args = ['--import', 'tsx', fileURLToPath(new URL('./bench-server.ts', import.meta.url)), kind, ...data]
+  // Node's own type stripping: what tsx adds to each function (its name) would be measured too.
+  const args = [fileURLToPath(new URL('./bench-server.ts', import.meta.url)), kind, ...data]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', resolve)

@@ -88,3 +88,16 @@ export const retried = z.looseObject({ job_id: z.union([z.string(), z.number()])
 export const logEntries = z.looseObject({
   entries: z.array(z.looseObject({ id: z.number(), at: z.number(), event: z.looseObject({ type: z.string() }) })),
 })
+
+export const verdicts = z.looseObject({
+  verdicts: z.array(
+    z.looseObject({
+      id: z.number(),
+      law: z.string(),
+      verdict: z.enum(['pass', 'fail', 'unobserved']),
+      checked: z.number(),
+      broken: z.number(),
+      violations: z.array(z.looseObject({ text: z.string(), entries: z.array(z.number()) })),
+    }),
+  ),
+})

@@ -1,10 +1,21 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { z } from 'zod'
+import { alterationNames } from '../../contracts/alterations.ts'
+import { nearest } from '../../contracts/nearest.ts'
+import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
-import { examples, whole, withTarget, type TargetOptions } from './options.ts'
+import { examples, repeated, whole, withTarget, type TargetOptions } from './options.ts'
 import { columns } from './table.ts'
 import { createTarget, type Target } from './target.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
+
+interface ReplayOptions extends TargetOptions {
+  readonly times?: number
+  readonly concurrency?: number
+  readonly asSent?: boolean
+  readonly to?: string
+  readonly tamper: readonly string[]
+}
 
 interface ListOptions extends TargetOptions {
   readonly job?: string
@@ -30,6 +41,22 @@ const detail = callback.extend({
   ),
 })
 
+const probe = z.looseObject({
+  id: z.string(),
+  url: z.string(),
+  answers: z.array(
+    z.looseObject({
+      tamper: z.string().nullable(),
+      altered: z.boolean(),
+      status: z.number().nullable(),
+      words: z.string(),
+      milliseconds: z.number(),
+      response: z.string().nullable(),
+    }),
+  ),
+})
+type Probe = z.output<typeof probe>
+
 const states = ['waiting', 'delivering', 'delivered', 'dead', 'parked']
 
 export function define(command: Command): void {
@@ -47,15 +74,29 @@ export function define(command: Command): void {
   withTarget(showing)
   showing.action((id: string, options: TargetOptions) => show(id, options))
 
-  const replaying = command.command('replay <id>').description('Sends one callback again now, stamped and signed anew.')
+  const replaying = command
+    .command('replay <id>')
+    .description('Sends one callback again now; with an option beside the outbox, showing the answers side by side.')
+    .option('--times <n>', 'so many requests, of each kind', whole(1, 1000))
+    .option('--concurrency <n>', 'so many at once', whole(1, 50))
+    .option('--as-sent', 'byte for byte as it was sent last, instead of stamped and signed anew')
+    .option('--to <url>', 'to another receiver (the hosts that callbacks may reach)')
+    .addOption(
+      new Option('--tamper <name>', `made wrong in a named way; may be repeated: all, ${alterationNames.join(', ')}`)
+        .argParser(repeated)
+        .default([], 'none'),
+    )
   withTarget(replaying)
-  replaying.action((id: string, options: TargetOptions) => replay(id, options))
+  replaying.action((id: string, options: ReplayOptions) => replay(id, options))
 
   examples(command, [
     ['offload callbacks', 'the newest, and what Moodle answered'],
     ['offload callbacks list --state dead', 'those that were given up'],
     ['offload callbacks show c7f2', 'the beginning of an id is enough'],
     ['offload callbacks replay c7f2', 'once more, after the cause is mended'],
+    ['offload callbacks replay c7f2 --times 10 --concurrency 10', 'ten at once: is it applied once?'],
+    ['offload callbacks replay c7f2 --as-sent', 'the very bytes of the last attempt'],
+    ['offload callbacks replay c7f2 --tamper all', 'every alteration: all must be refused (exit 1 where one is not)'],
   ])
 }
 
@@ -104,10 +145,73 @@ function sayDetail(terminal: Terminal, found: z.output<typeof detail>): void {
   terminal.say(`\n${found.body}\n\nSend it again: ${call(`callbacks replay ${found.id.slice(0, 8)}`)}`)
 }
 
-async function replay(id: string, { url, json }: TargetOptions): Promise<void> {
+async function replay(id: string, options: ReplayOptions): Promise<void> {
+  const { url, json, times, concurrency, asSent, to, tamper } = options
   const terminal = createTerminal({ json })
   const target: Target = createTarget(url)
-  const again = await target.post(`${path(id)}/replay`, {}, callback)
-  terminal.record(again)
-  if (!json) terminal.say(`callback ${again.id.slice(0, 8)} is sent again; its answer: ${call('logs')}`)
+  const beside = [times, concurrency, asSent, to].some((given) => given !== undefined) || tamper.length > 0
+  if (!beside) {
+    const again = await target.post(`${path(id)}/replay`, {}, callback)
+    terminal.record(again)
+    if (!json) terminal.say(`callback ${again.id.slice(0, 8)} is sent again; its answer: ${call('logs')}`)
+    return
+  }
+  const asked = {
+    times: times ?? 1,
+    concurrency: concurrency ?? 1,
+    tamper: tamperings(tamper),
+    as_sent: asSent === true,
+    ...(to === undefined ? {} : { to }),
+  }
+  const probed = await target.post(`${path(id)}/probe`, asked, probe)
+  for (const each of probed.answers) terminal.record(each)
+  if (!json) sayAnswers(terminal, probed)
+  // Not told from a good one: whoever can alter a callback can forge one.
+  if (wronglyAccepted(probed).length > 0) process.exitCode = 1
+}
+
+function tamperings(given: readonly string[]): readonly string[] {
+  if (given.includes('all')) return alterationNames
+  for (const name of given) {
+    if ((alterationNames as readonly string[]).includes(name)) continue
+    const meant = nearest(name, alterationNames)
+    throw new Failure(
+      2,
+      `--tamper ${name}: there is no such alteration${meant === undefined ? '' : `; ${meant} was meant?`}`,
+      {
+        evidence: [`there are ${alterationNames.join(', ')}`],
+      },
+    )
+  }
+  return given
+}
+
+const wronglyAccepted = ({ answers }: Probe) =>
+  answers.filter(({ altered, status }) => altered && status !== null && status < 300)
+
+function sayAnswers(terminal: Terminal, probed: Probe): void {
+  const { answers } = probed
+  terminal.say(`callback ${probed.id.slice(0, 8)} to ${probed.url}`)
+  const rows = answers.map(({ tamper, altered, status, milliseconds, words, response }, index) => [
+    index + 1,
+    tamper === null ? 'as it is' : altered ? tamper : `${tamper} (nothing to alter)`,
+    status ?? 'no answer',
+    Math.round(milliseconds),
+    answerText(status, words, response),
+  ])
+  terminal.say(columns(['#', 'sent', 'status', 'ms', 'answer'], rows))
+  const kinds = new Set(answers.map(({ tamper, status, response }) => JSON.stringify([tamper, status, response])))
+  const sorts = new Set(answers.map(({ tamper }) => tamper)).size
+  if (answers.length > sorts) {
+    terminal.say(kinds.size === sorts ? 'The same answer each time.' : 'The answers differ.')
+  }
+  const names = [...new Set(wronglyAccepted(probed).map(({ tamper }) => tamper))]
+  if (names.length > 0) terminal.say(terminal.style('red', `Accepted although it was altered: ${names.join(', ')}.`))
+}
+
+const shownAnswer = 100
+
+function answerText(status: number | null, words: string, response: string | null): string {
+  const text = (status !== null && response !== null && response !== '' ? response : words).replace(/\s+/g, ' ')
+  return text.length > shownAnswer ? `${text.slice(0, shownAnswer)}…` : text
 }

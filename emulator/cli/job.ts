@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { recipientsOf } from './account.ts'
-import { health, job as jobAnswer, retried, type JobAnswer, type RecipientAnswer } from './answers.ts'
+import { health, job as jobAnswer, retried, verdicts, type JobAnswer, type RecipientAnswer } from './answers.ts'
+import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
+import { verdictTable } from './job-check.ts'
 import { examples, whole, withTarget, type TargetOptions } from './options.ts'
 import { columns } from './table.ts'
 import { createTarget, type Target } from './target.ts'
@@ -9,6 +11,7 @@ import { createTerminal, type Terminal } from './terminal.ts'
 
 interface JobOptions extends TargetOptions {
   readonly retry?: boolean
+  readonly check?: boolean
   readonly recipient?: string
   readonly tenant?: number
   readonly failed?: boolean
@@ -26,6 +29,7 @@ export function define(command: Command): void {
     .option('--all', `every recipient, not only the first ${shownRecipients}`)
     .option('--recipient <key>', 'one recipient (its userid, or the key shown here)')
     .option('--retry', 'send the failed again, as a new job (with --recipient: one of them)')
+    .option('--check', 'hold the laws of the whole system against it; exit 1 where one is broken')
     .option('--tenant <n>', 'the company, where several have a job of this id', whole(0, Number.MAX_SAFE_INTEGER))
   withTarget(command)
   examples(command, [
@@ -33,8 +37,22 @@ export function define(command: Command): void {
     ['offload job 12345 --failed', 'who failed and why'],
     ['offload job 12345 --retry', 'a new job for the failed'],
     ['offload job 12345 --retry --recipient 1001', 'for one of them'],
+    ['offload job 12345 --check', 'whether nothing was lost, doubled or told wrongly'],
   ])
-  command.action((id: string, options: JobOptions) => (options.retry ? retry(id, options) : show(id, options)))
+  command.action((id: string, options: JobOptions) =>
+    options.retry ? retry(id, options) : options.check ? check(id, options) : show(id, options),
+  )
+}
+
+async function check(id: string, { url, json, tenant }: JobOptions): Promise<void> {
+  const terminal = createTerminal({ json })
+  const query = tenant === undefined ? '' : `?tenant=${tenant}`
+  const answer = await createTarget(url).get(`/_offload/jobs/${encodeURIComponent(id)}/check${query}`, verdicts)
+  for (const verdict of answer.verdicts) terminal.record(verdict)
+  if (!json) terminal.say(verdictTable(answer.verdicts, terminal))
+  const failed = answer.verdicts.filter(({ verdict }) => verdict === 'fail')
+  if (failed.length === 0) return
+  throw new Failure(1, `${failed.length} of ${answer.verdicts.length} laws do not hold for job ${id}`)
 }
 
 async function retry(id: string, { url, json, tenant, recipient }: JobOptions): Promise<void> {

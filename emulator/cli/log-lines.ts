@@ -30,6 +30,7 @@ interface Pass {
 export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
   const passes = new Map<string, Pass>()
   const advised = new Set<string>()
+  const faultHits = new Map<string, number>()
   // A bounce is told once, by the provider's report; the outcome that follows it says the same.
   let bounced: string | undefined
 
@@ -186,6 +187,23 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         const tone = event.kind === 'delivery' ? 'dim' : 'bad'
         return [said('mail', tone, `${event.provider} reports ${event.kind} of ${event.messageId}: ${event.detail}`)]
       }
+      case 'fault.injected':
+        return faultLine(event)
+      case 'worker.restarted': {
+        const left = event.recovered > 0 ? `: ${people(event.recovered)} that it had left go on` : ''
+        return [said('state', 'warn', `the worker started again after a fault${left}`)]
+      }
+      case 'faults.set': {
+        const { rules } = event
+        return [
+          said('state', 'plain', rules.length === 0 ? 'no fault rules any more' : `fault rules: ${rules.join('; ')}`),
+        ]
+      }
+      case 'callback.replayed': {
+        const answers = event.statuses.map((status) => status ?? 'none').join(', ')
+        const how = event.tamper.length === 0 ? '' : ` with altered ${event.tamper.join(', ')}`
+        return [said('out', 'plain', `callback ${event.url} of ${jobOf(event)} sent by hand${how}: ${answers}`)]
+      }
       case 'mail.webhook-lost': {
         const { provider, url, attempts, reason } = event
         return [
@@ -203,6 +221,25 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
         // A newer emulator may know more than this command does.
         return [said('state', 'dim', (event as { type: string }).type)]
     }
+  }
+
+  const faultLine = ({
+    rule,
+    operation,
+    effect,
+    ...who
+  }: Extract<JournalEvent, { type: 'fault.injected' }>): Said[] => {
+    const name = `${who.job ?? ''} ${rule}`
+    const hits = (faultHits.get(name) ?? 0) + 1
+    if (faultHits.size > 1000) faultHits.clear()
+    faultHits.set(name, hits)
+    if (hits > listedRecipients) return []
+    const more = hits === listedRecipients ? ' (and so on: offload faults counts them)' : ''
+    const whom =
+      who.job === undefined
+        ? ''
+        : ` of ${who.recipient === undefined ? jobOf({ job: who.job }) : whoOf({ job: who.job, recipient: who.recipient })}`
+    return [said('advice', 'warn', `fault "${rule}" at ${operation}${whom}: ${effect}${more}`)]
   }
 
   const endPass = (event: Extract<JournalEvent, { type: 'pass.ended' }>): Said[] => {

@@ -19,7 +19,12 @@ const commands: Readonly<Record<string, Entry>> = {
   mails: { summary: 'list the mails in the inbox', load: () => import('./mails.ts') },
   logs: { summary: 'what happened, again or as it happens', load: () => import('./logs.ts') },
   dlq: { summary: 'what is in the dead-letter queue and why, or send it back', load: () => import('./dlq.ts') },
+  faults: { summary: 'break things on purpose, by rules', load: () => import('./faults.ts') },
   callbacks: { summary: 'the delivery log of the callbacks, and replays', load: () => import('./callbacks.ts') },
+  certificate: {
+    summary: 'look at a certificate template, or verify a certificate',
+    load: () => import('./certificate.ts'),
+  },
   reset: { summary: 'a clean slate, for everything or one tenant', load: () => import('./reset.ts') },
   doctor: { summary: 'what is wrong on this machine, and the line that mends it', load: () => import('./doctor.ts') },
 }

@@ -11,6 +11,9 @@ export interface Target {
   /** As `get`, but undefined for what is not there (404). */
   find<T>(path: string, answer: z.ZodType<T>): Promise<T | undefined>
   post<T>(path: string, body: unknown, answer: z.ZodType<T>): Promise<T>
+  /** With a text as it is, such as YAML. */
+  put<T>(path: string, text: string, answer: z.ZodType<T>): Promise<T>
+  remove<T>(path: string, answer: z.ZodType<T>): Promise<T>
   /** The journal from now on, or after an entry; ends with the signal, or when the emulator stops. */
   events(options: { after?: number; signal?: AbortSignal }): AsyncGenerator<JournalEntry>
 }
@@ -67,6 +70,11 @@ export function createTarget(flag: string | undefined): Target {
       }
       return await answerOf(path, await reach(url, path, init), schema)
     },
+    put: async (path, body, schema) => {
+      const init = { method: 'PUT', headers: { ...headers, 'content-type': 'application/yaml' }, body }
+      return await answerOf(path, await reach(url, path, init), schema)
+    },
+    remove: async (path, schema) => answerOf(path, await reach(url, path, { method: 'DELETE', headers }), schema),
     async *events({ after, signal }) {
       const path = `/_offload/events${after === undefined ? '' : `?after=${after}`}`
       const response = await reach(url, path, { headers, ...(signal === undefined ? {} : { signal }) })

@@ -132,23 +132,3 @@ export function settingsPage({ dialects, moodle, worker }: SettingsToCopy): Html
     <h2>A worker of your own</h2>
     <div class="card">${block(worker)}</div>`
 }
-
-export interface VerifiedCertificate {
-  readonly code: string
-  readonly name: string
-  readonly issuedAt: number | null
-}
-
-export function verificationPage(code: string, certificate: VerifiedCertificate | undefined): Html {
-  if (certificate === undefined) {
-    return html`<h1 class="bad">Not one of ours</h1>
-      <p>No certificate with the code <code>${code}</code> was issued here.</p>`
-  }
-  return html`<h1 class="good">Valid certificate</h1>
-    <p>
-      Issued to
-      <strong>${certificate.name}</strong
-      >${certificate.issuedAt !== null && html` on ${when(certificate.issuedAt)} UTC`}.
-    </p>
-    <p class="dim">Code <code>${certificate.code}</code></p>`
-}

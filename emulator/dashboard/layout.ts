@@ -26,11 +26,22 @@ code { font: 13px ui-monospace, monospace } details summary { cursor: pointer; f
 button { font: inherit; padding: 4px 12px; border: 1px solid var(--line); border-radius: 6px; background: var(--card);
   color: var(--ink); cursor: pointer } form { display: inline }
 .words { max-width: 520px } .address { max-width: 300px; overflow-wrap: anywhere }
+.verdict { max-width: 520px; margin: 8vh auto 0; padding: 36px 32px 24px; background: var(--card); text-align: center;
+  border: 1px solid var(--line); border-top: 4px solid; border-radius: 12px }
+.verdict svg { width: 56px; height: 56px; padding: 12px; border: 2px solid; border-radius: 50%; fill: none;
+  stroke: currentColor; stroke-width: 2.4; stroke-linecap: round; stroke-linejoin: round }
+.verdict h1 { margin: 12px 0 16px } .verdict > :not(svg, h1, .dim) { color: var(--ink) }
+.verdict .name { font: 30px/1.25 Georgia, serif; margin: 0 0 20px; overflow-wrap: anywhere }
+.verdict dl { display: grid; grid-template-columns: auto 1fr; gap: 8px 20px; margin: 0 0 20px; padding: 16px 0;
+  border: solid var(--line); border-width: 1px 0; text-align: left } .verdict dt { color: var(--dim) }
+.verdict dd { margin: 0; overflow-wrap: anywhere } .verdict .dim { font-size: 13px } .verdict .dim code { display: block;
+  margin-top: 4px; font-size: 11px; overflow-wrap: anywhere }
 `
 
 export interface PageFrame {
   readonly title: string
-  readonly inbox: string
+  /** The inbox's address; without it the page leads nowhere else. */
+  readonly inbox?: string
   /** Seconds after which the browser asks again; 0 for never. */
   readonly refresh?: number
 }
@@ -51,11 +62,14 @@ export function page({ title, inbox, refresh = 0 }: PageFrame, body: Html): stri
       <body>
         <header>
           <strong>Offload</strong>
-          <a href="/">Jobs</a>
-          <a href="${inbox}/">Mails</a>
-          <a href="/_offload/page/callbacks">Callbacks</a>
-          <a href="/_offload/page/queues">Queues</a>
-          <a href="/_offload/page/settings">Moodle settings</a>
+          ${
+            inbox !== undefined &&
+            html`<a href="/">Jobs</a>
+              <a href="${inbox}/">Mails</a>
+              <a href="/_offload/page/callbacks">Callbacks</a>
+              <a href="/_offload/page/queues">Queues</a>
+              <a href="/_offload/page/settings">Moodle settings</a>`
+          }
         </header>
         <main>${body}</main>
       </body>

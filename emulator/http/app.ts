@@ -1,10 +1,13 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../kernel/clock.ts'
-import { guard, refuseForeign, type GuardDeps } from './guard.ts'
+import { mounted, type DirectFace, type Exchange } from './direct.ts'
+import { foreignSender, guard, refuseForeign, type GuardDeps } from './guard.ts'
 import { injectedProtocol } from './inject.ts'
 import type { ProviderFaceName } from './providers/routes.ts'
 import { originForm, rewriteUrl } from './router.ts'
 import { sendProblem } from './problem.ts'
+import { faultHook, type MeetFault } from './faults/exchange.ts'
 
 /** What the router rewrites to by name. */
 export type ServiceName = 'sqs' | 's3' | 'ses' | ProviderFaceName
@@ -27,20 +30,51 @@ export interface AppDeps {
   readonly guard: GuardDeps
   readonly faces: {
     /** By the name under which the router rewrites to them: `/@sqs/…`. */
-    readonly services: Readonly<Record<ServiceName, FastifyPluginAsync>>
+    readonly services: Readonly<Record<Exclude<ServiceName, 'sqs'>, FastifyPluginAsync>>
+    /** Its JSON protocol is answered before Fastify. */
+    readonly sqs: DirectFace
     readonly ingest: FastifyPluginAsync
     readonly control: FastifyPluginAsync
     readonly moodle: FastifyPluginAsync
     readonly page: FastifyPluginAsync
     readonly verification: FastifyPluginAsync
   }
+  /** Asked before each operation of a face. */
+  readonly meetFault: MeetFault
   readonly onRequest: (line: RequestLine) => void
   readonly onError: (error: unknown) => void
 }
 
 /** The one port: each protocol in a scope of its own, with its own parsers, errors and 404. */
-export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }: AppDeps): FastifyInstance {
+export function createApp({ clock, guard: guardDeps, faces, meetFault, onRequest, onError }: AppDeps): FastifyInstance {
+  /** SQS's JSON protocol is answered before Fastify; what a browser was made to send goes on to the hook that refuses it. */
+  const answerDirectly = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const { method = 'GET', headers } = request
+    if (headers['x-amz-target'] === undefined) return false
+    const rewritten = rewriteUrl(request)
+    if (!rewritten.startsWith('/@sqs/') || foreignSender({ method, url: rewritten, headers }) !== undefined)
+      return false
+    const url = rewritten.slice('/@sqs'.length)
+    const began = clock.monotonic()
+    const answered = ({ operation }: Exchange) =>
+      onRequest({
+        at: clock.now(),
+        method,
+        path: pathOf(url),
+        status: response.statusCode,
+        milliseconds: Math.round(clock.monotonic() - began),
+        service: 'sqs',
+        ...(operation === undefined ? {} : { operation }),
+      })
+    faces.sqs({ request, response, url, protocol: 'http', answered })
+    return true
+  }
+
   const app = Fastify({
+    serverFactory: (handler) =>
+      createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
+        if (!answerDirectly(request, response)) handler(request, response)
+      }),
     rewriteUrl(request) {
       // What is signed, shown and logged is the path, however the client wrote the target.
       Object.assign(request, { originalUrl: originForm(request.url ?? '/') })
@@ -49,7 +83,6 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
     loggerInstance: errorLogger(onError),
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
-    keepAliveTimeout: 65_000,
     routerOptions: { maxParamLength: 2048 },
     clientErrorHandler(error, socket) {
       if (error.code === 'ECONNRESET' || !socket.writable) return
@@ -65,15 +98,16 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
 
   app.addHook('onRequest', refuseForeign)
   app.addHook('onRequest', injectedProtocol)
+  app.addHook('preHandler', faultHook(meetFault))
   app.addHook('onResponse', async (request, reply) => {
     const operation = operationOf(request.headers['x-amz-target'], request.body)
     onRequest({
       at: clock.now(),
       method: request.method,
-      path: request.originalUrl.replace(/\?.*$/s, ''),
+      path: pathOf(request.originalUrl),
       status: reply.statusCode,
       milliseconds: Math.round(reply.elapsedTime),
-      service: serviceOf(request.method, request.url.replace(/\?.*$/s, '')),
+      service: serviceOf(request.method, pathOf(request.url)),
       ...(operation === undefined ? {} : { operation }),
     })
   })
@@ -85,6 +119,7 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
     }),
   )
 
+  app.register(mounted(faces.sqs), { prefix: '/@sqs' })
   for (const [name, face] of Object.entries(faces.services)) app.register(face, { prefix: `/@${name}` })
   app.register(faces.ingest)
   app.register(faces.moodle)
@@ -101,6 +136,11 @@ export function createApp({ clock, guard: guardDeps, faces, onRequest, onError }
     await scope.register(faces.page)
   })
   return app
+}
+
+function pathOf(url: string): string {
+  const mark = url.indexOf('?')
+  return mark < 0 ? url : url.slice(0, mark)
 }
 
 function serviceOf(method: string, path: string): RequestLine['service'] {

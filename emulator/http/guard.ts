@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './problem.ts'
@@ -81,7 +82,16 @@ export async function refuseForeign(request: FastifyRequest, reply: FastifyReply
   })
 }
 
-function foreignSender({ method, url, headers }: FastifyRequest): string | undefined {
+/** Who made a browser send this; `url` is what the router made of it. Undefined where nobody did. */
+export function foreignSender({
+  method,
+  url,
+  headers,
+}: {
+  readonly method: string
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+}): string | undefined {
   const { origin, host, 'sec-fetch-site': site } = headers
   if (method === 'OPTIONS') return undefined
   if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)) return origin

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Clock } from '../kernel/clock.ts'
 import type { CallbackTransport } from '../worker/callbacks/transport.ts'
 
 const protocolHeader = 'x-offload-injected-protocol'
@@ -15,7 +16,7 @@ export async function injectedProtocol({ raw, headers }: FastifyRequest): Promis
 }
 
 /** Answers a web request inside this process, as if it had come over the port: same router, same faces. */
-export async function injectRequest(app: FastifyInstance, request: Request): Promise<Response> {
+export async function injectRequest(app: FastifyInstance, request: Request, clock: Clock): Promise<Response> {
   const url = new URL(request.url)
   const headers: Record<string, string> = Object.fromEntries(request.headers)
   // Nobody waits for a go-ahead here: the body is at hand.
@@ -31,6 +32,8 @@ export async function injectRequest(app: FastifyInstance, request: Request): Pro
   for (const [name, value] of Object.entries(answer.headers)) {
     for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) answered.append(name, String(one))
   }
+  // Node writes the machine's time, and time may be virtual here.
+  answered.set('date', new Date(clock.now()).toUTCString())
   const empty = [204, 205, 304].includes(answer.statusCode) || request.method === 'HEAD'
   return new Response(empty ? null : new Uint8Array(answer.rawPayload), {
     status: answer.statusCode,

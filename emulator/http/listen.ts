@@ -24,7 +24,7 @@ export async function listen(
 }
 
 async function listenToo(app: FastifyInstance, host: string, port: number): Promise<void> {
-  const server = createServer((request, response) => app.routing(request, response))
+  const server = createServer((request, response) => void app.server.emit('request', request, response))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)

@@ -22,6 +22,9 @@ const s3 = '/@s3/'
 /** The service in a SigV4 credential scope: `…/20260101/us-east-1/sqs/aws4_request`. */
 const scope = /\/\d{8}\/[^/,]*\/([a-z0-9-]+)\/aws4_request/
 
+/** The version of SES's forms in a query; in a body it is found once that is read (`sesForms`). */
+const sesV1 = /(^|&)Version=2010-12-01(&|$)/
+
 /**
  * Everything AWS shares one port with the ingest, the control API and the page. The service is chosen by the SigV4 scope,
  * then `X-Amz-Target`, then a provider's path, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
@@ -36,7 +39,7 @@ export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw):
     (presigned ? scope.exec(decodeURIComponentSafely(query))?.[1] : undefined)
   if (service === 's3') return s3
   if (service === 'sqs') return `/@sqs${url}`
-  if (service === 'ses' || path.startsWith('/v2/email/')) return `/@ses${url}`
+  if (service === 'ses' || path.startsWith('/v2/email/') || (path === '/' && sesV1.test(query))) return `/@ses${url}`
 
   const operation = headers['x-amz-target']
   if (typeof operation === 'string' && operation.startsWith('AmazonSQS.')) return `/@sqs${url}`

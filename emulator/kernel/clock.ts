@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-
 export interface Timer {
   cancel(): void
 }
@@ -14,6 +12,13 @@ export interface Clock {
   at(at: number, run: () => void): Timer
   /** Milliseconds from an arbitrary origin, for measuring how long something took. */
   monotonic(): number
+  /** How virtual time waits for work from outside; see `outside`. */
+  readonly outside?: <T>(work: () => Promise<T>) => Promise<T>
+}
+
+/** Work that the process waits for from outside its own loop, such as reading a file: virtual time stands still meanwhile. */
+export function outside<T>(clock: Clock, work: () => Promise<T>): Promise<T> {
+  return clock.outside === undefined ? work() : clock.outside(work)
 }
 
 // setTimeout fires at once when its delay does not fit into 31 bits.
@@ -54,51 +59,4 @@ function sleepUntil(clock: Clock, at: number, signal?: AbortSignal): Promise<voi
   })
 }
 
-export interface VirtualClock extends Clock {
-  /** Moves time forward by `ms`, running each timer at its own time and letting its work settle before the next. */
-  advance(ms: number): Promise<void>
-}
-
-/** A clock that stands still until it is told to move; equal times fire in the order in which they were set. */
-export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
-  let now = start
-  let sequence = 0
-  const timers = new Map<number, { at: number; run: () => void }>()
-  const earliest = (until: number) => {
-    let found: number | undefined
-    let foundAt = until
-    for (const [id, timer] of timers) {
-      if (timer.at < foundAt || (timer.at <= until && found === undefined)) {
-        found = id
-        foundAt = timer.at
-      }
-    }
-    return found
-  }
-  const settle = async () => {
-    for (let turn = 0; turn < 4; turn++) await nextTurn()
-  }
-  return {
-    now: () => now,
-    deadline: (delayMs) => now + delayMs,
-    monotonic: () => now - start,
-    at(at, run) {
-      const id = sequence++
-      timers.set(id, { at, run })
-      return { cancel: () => void timers.delete(id) }
-    },
-    async advance(ms) {
-      const until = now + ms
-      await settle()
-      for (let id = earliest(until); id !== undefined; id = earliest(until)) {
-        const timer = timers.get(id)!
-        timers.delete(id)
-        now = Math.max(now, timer.at)
-        timer.run()
-        await settle()
-      }
-      now = until
-      await settle()
-    },
-  }
-}
+export { virtualClock, type VirtualClock } from './virtual-clock.ts'

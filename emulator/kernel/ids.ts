@@ -25,12 +25,13 @@ function asUuid(hex: string): string {
 
 export function createIds({ seed, installation, boot }: { seed: string; installation: string; boot: number }): Ids {
   const counters = new Map<string, number>()
+  const origin = JSON.stringify([seed, installation, boot]).slice(0, -1)
   return {
     uuid: (...identity) => asUuid(digest([seed, installation, boot, ...identity])),
     next(kind) {
       const ordinal = (counters.get(kind) ?? 0) + 1
       counters.set(kind, ordinal)
-      return asUuid(digest([seed, installation, boot, kind, ordinal]))
+      return asUuid(hash('sha256', `${origin},${JSON.stringify(kind)},${ordinal}]`))
     },
     stable: (length, ...identity) => digest([installation, ...identity]).slice(0, length),
   }

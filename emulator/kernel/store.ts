@@ -12,6 +12,8 @@ type Value = SQLInputValue
  */
 export interface Store {
   readonly path: string
+  /** Whether what is written outlives the process: a service may keep in memory alone what need not. */
+  readonly durable: boolean
   get<Row>(sql: string, ...values: Value[]): Row | undefined
   all<Row>(sql: string, ...values: Value[]): Row[]
   run(sql: string, ...values: Value[]): { changes: number; lastInsertRowid: number }
@@ -32,6 +34,11 @@ export interface Store {
    * throws goes to `onError`: nothing that happens then can undo what is on disk.
    */
   afterCommit(then: () => void): void
+  /**
+   * Runs `undo` if what encloses it (the `tx` or the `write`) is undone, the last one first: for what a service keeps in
+   * memory beside its tables. Only inside a transaction.
+   */
+  onUndo(undo: () => void): void
   close(): void
 }
 
@@ -40,6 +47,20 @@ export interface StoreOptions {
   readonly directory?: string
   /** What an `afterCommit` threw; standard error unless given. */
   readonly onError?: (error: unknown) => void
+  /** Whether a group may wait some real milliseconds for more to join it: not in virtual time. */
+  readonly gathers?: boolean
+}
+
+/** One emulator's use of a state that outlives it. */
+export interface Session extends Store {
+  /** What `kill -9` leaves: what is committed stays, nothing else is written or heard of any more. */
+  kill(): void
+}
+
+/** A state in memory for one emulator after the other, as restarts and crashes have it. */
+export interface Memory {
+  session(): Session
+  close(): void
 }
 
 /**
@@ -66,7 +87,7 @@ const toStandardError = (error: unknown) => {
   process.stderr.write(`offload: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
 }
 
-export function openStore({ directory, onError = toStandardError }: StoreOptions): Store {
+export function openStore({ directory, onError = toStandardError, gathers = true }: StoreOptions): Store {
   const ephemeral = directory === undefined
   const folder = directory ?? mkdtempSync(join(tmpdir(), 'offload-'))
   const path = join(folder, 'state.db')
@@ -87,21 +108,66 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
     PRAGMA temp_store = MEMORY;
   `)
 
+  return useDatabase(db, {
+    path,
+    onError,
+    durable: !ephemeral,
+    gathers: gathers && !ephemeral,
+    statements: new Map(),
+    onClose() {
+      db.close()
+      if (ephemeral) rmSync(folder, { recursive: true, force: true })
+    },
+  })
+}
+
+export function openMemory({ onError = toStandardError }: Pick<StoreOptions, 'onError'> = {}): Memory {
+  const db = new DatabaseSync(':memory:')
+  db.exec('PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY')
+  const statements = new Map<string, StatementSync>()
+  return {
+    session: () =>
+      useDatabase(db, {
+        path: ':memory:',
+        durable: true,
+        onError,
+        gathers: false,
+        statements,
+        onClose: () => undefined,
+      }),
+    close: () => db.close(),
+  }
+}
+
+interface Use {
+  readonly path: string
+  readonly durable: boolean
+  readonly onError: (error: unknown) => void
+  readonly gathers: boolean
+  /** Compiled once for all who use the database one after the other. */
+  readonly statements: Map<string, StatementSync>
+  readonly onClose: () => void
+}
+
+function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statements, onClose }: Use): Session {
+  /** How many parts are open, one in the other; of these SQLite knows the outer `begun`. */
   let depth = 0
+  let begun = 0
+  let undos: (() => void)[] = []
   let lost: TransactionLost | undefined
   let committed: (() => void)[] = []
   let waiting: Waiting[] = []
   let closed = false
+  let killed = false
   // On a disk whose sync takes milliseconds, writers that come one by one would each pay for it: where the last group was
   // one of several, the next one waits about as long as the last sync took. A lone writer never waits.
   let gathering = 0
 
   // Outside a transaction each statement would be one of its own, and SAVEPOINT would begin one.
   const refuseWhatIsLost = () => {
-    if (depth > 0 && !db.isTransaction) throw (lost ??= new TransactionLost())
+    if (begun > 0 && !db.isTransaction) throw (lost ??= new TransactionLost())
   }
 
-  const statements = new Map<string, StatementSync>()
   const compiled = (sql: string) => {
     let statement = statements.get(sql)
     if (statement === undefined) {
@@ -110,12 +176,17 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
     }
     return statement
   }
-  const prepare = (sql: string) => {
-    refuseWhatIsLost()
-    return compiled(sql)
-  }
   /** A statement without an answer, compiled once. */
   const execute = (sql: string) => void compiled(sql).run()
+  // A part that asks and changes nothing costs nothing: it begins with its first statement.
+  const begin = () => {
+    refuseWhatIsLost()
+    for (; begun < depth; begun++) execute(begun === 0 ? 'BEGIN IMMEDIATE' : 'SAVEPOINT part')
+  }
+  const prepare = (sql: string) => {
+    begin()
+    return compiled(sql)
+  }
 
   const callSafely = (then: () => void) => {
     try {
@@ -125,22 +196,29 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
     }
   }
 
+  const undoSince = (before: number) => {
+    for (const undo of undos.splice(before).reverse()) callSafely(undo)
+  }
+
   const transaction = <T>(run: () => T): T => {
-    execute('BEGIN IMMEDIATE')
     depth++
     let value: T
     try {
       value = run()
       refuseWhatIsLost()
-      execute('COMMIT')
+      if (begun > 0) execute('COMMIT')
     } catch (error) {
       committed = []
-      if (db.isTransaction) db.exec('ROLLBACK')
+      if (begun > 0 && db.isTransaction) db.exec('ROLLBACK')
+      undoSince(0)
       throw error
     } finally {
       depth--
+      begun = 0
       lost = undefined
+      undos = []
     }
+    if (committed.length === 0) return value
     const then = committed
     committed = []
     for (const call of then) callSafely(call)
@@ -149,18 +227,22 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
 
   const savepoint = <T>(run: () => T): T => {
     refuseWhatIsLost()
-    const before = committed.length
-    execute('SAVEPOINT part')
+    const [committedBefore, undosBefore] = [committed.length, undos.length]
+    const level = ++depth
     try {
       const value = run()
       refuseWhatIsLost()
-      execute('RELEASE part')
+      if (begun === level) execute('RELEASE part')
       return value
     } catch (error) {
-      committed.length = before
-      if (!db.isTransaction) throw (lost ??= new TransactionLost(error))
-      db.exec('ROLLBACK TO part; RELEASE part')
+      committed.length = committedBefore
+      undoSince(undosBefore)
+      if (begun > 0 && !db.isTransaction) throw (lost ??= new TransactionLost(error))
+      if (begun === level) db.exec('ROLLBACK TO part; RELEASE part')
       throw error
+    } finally {
+      depth--
+      begun = Math.min(begun, depth)
     }
   }
 
@@ -205,7 +287,7 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
       return
     }
     const took = performance.now() - began
-    gathering = ephemeral || group.length < 2 || took < 1 ? 0 : Math.min(took, longestGathering)
+    gathering = !gathers || group.length < 2 || took < 1 ? 0 : Math.min(took, longestGathering)
     for (const call of settle) call()
   }
 
@@ -216,9 +298,12 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
 
   return {
     path,
-    get: <Row>(sql: string, ...values: Value[]) => prepare(sql).get(...values) as Row | undefined,
-    all: <Row>(sql: string, ...values: Value[]) => prepare(sql).all(...values) as Row[],
+    durable,
+    get: <Row>(sql: string, ...values: Value[]) =>
+      killed ? undefined : (prepare(sql).get(...values) as Row | undefined),
+    all: <Row>(sql: string, ...values: Value[]) => (killed ? [] : (prepare(sql).all(...values) as Row[])),
     run(sql, ...values) {
+      if (killed) return { changes: 0, lastInsertRowid: 0 }
       const { changes, lastInsertRowid } = prepare(sql).run(...values)
       return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) }
     },
@@ -226,9 +311,14 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
       refuseWhatIsLost()
       db.exec(sql)
     },
-    tx: (run) => (depth > 0 ? savepoint(run) : transaction(run)),
+    tx(run) {
+      if (killed) throw new Error('the process was killed')
+      return depth > 0 ? savepoint(run) : transaction(run)
+    },
     write<T>(run: () => T) {
       return new Promise<T>((resolve, reject) => {
+        // Nobody hears of what a dead process would have done.
+        if (killed) return
         if (closed) return reject(new Error('the state file is closed'))
         if (waiting.length === 0) schedule()
         waiting.push({ run, resolve: resolve as (value: unknown) => void, reject })
@@ -238,13 +328,19 @@ export function openStore({ directory, onError = toStandardError }: StoreOptions
       if (depth === 0) callSafely(then)
       else committed.push(then)
     },
+    onUndo(undo) {
+      if (depth > 0) undos.push(undo)
+    },
     close() {
       if (closed) return
       closed = true
       flush()
-      statements.clear()
-      db.close()
-      if (ephemeral) rmSync(folder, { recursive: true, force: true })
+      onClose()
+    },
+    kill() {
+      killed = true
+      closed = true
+      waiting = []
     },
   }
 }

@@ -1,10 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { CallbackMessage } from '../../contracts/callback.ts'
 import { decodeCallback } from '../../contracts/dialects/index.ts'
 import { scanJson } from '../../contracts/dialects/scan.ts'
 import type { CallbackVerdict } from '../../contracts/events.ts'
 import type { Dialect, Issue, JsonObject } from '../../contracts/job.ts'
 import { verify } from '../../contracts/signature.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { Ids } from '../kernel/ids.ts'
 import type { Journal } from '../kernel/journal.ts'
 import type { Store } from '../kernel/store.ts'
 import type { JobProgress } from './job-progress.ts'
@@ -50,12 +52,13 @@ type Read = { readonly value: unknown } | { readonly fault: string }
 export function createCallbackReceiver(deps: {
   store: Store
   clock: Clock
+  ids: Ids
   journal: Journal
   progress: JobProgress
   updates: RecipientUpdates
   settings: ReceiverSettings
 }): CallbackReceiver {
-  const { store, clock, journal, progress, updates, settings } = deps
+  const { store, clock, ids, journal, progress, updates, settings } = deps
 
   /** The order of the specification's snippet: signature, then time; what is malformed is told only to who has signed. */
   const unsigned = (callback: IncomingCallback, read: Read, job: MoodleJob | undefined): Refused | undefined => {
@@ -91,6 +94,9 @@ export function createCallbackReceiver(deps: {
     if (sameText(token, expected)) return undefined
     return { status: 403, verdict: 'token-wrong', reason: 'the token differs from the one of the company' }
   }
+
+  const contentOf = ({ timestamp: _, token: __, ...told }: CallbackMessage) =>
+    ids.stable(16, 'callback', JSON.stringify(told))
 
   const refuse = ({ status, verdict, reason, issues }: Refused, job: MoodleJob | undefined): CallbackAnswer => {
     journal.record({
@@ -159,6 +165,7 @@ export function createCallbackReceiver(deps: {
           applied,
           unchanged,
           unknown: unknown.length,
+          content: contentOf(decoded.callback),
         })
         return {
           status: 200,

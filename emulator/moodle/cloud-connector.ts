@@ -35,6 +35,9 @@ export interface CloudConnector {
   send(mode: SubmitMode, message: CloudMessage, signal: AbortSignal): Promise<CloudAnswer>
 }
 
+/** Sends a request and resolves with the answer, whatever it is; rejects where none came. */
+export type Ask = (request: Request) => Promise<Response>
+
 type Attempt = CloudAnswer & { readonly retryAfterMs?: number }
 
 /** Waits before the second, third and fourth try; the cloud knows a repeated message by its job id and content. */
@@ -52,20 +55,26 @@ function messageSize({ body, attributes }: CloudMessage): number {
 }
 
 /** The plugin's way to its cloud: over HTTP, with a few tries while it is busy or away. */
-export function createCloudConnector({ clock, settings }: { clock: Clock; settings: CloudSettings }): CloudConnector {
+export function createCloudConnector({
+  clock,
+  settings,
+  ask = fetch,
+}: {
+  clock: Clock
+  settings: CloudSettings
+  /** How a request goes out; over HTTP by default. */
+  ask?: Ask | undefined
+}): CloudConnector {
   const post = async (url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) => {
     const gaveUp = new AbortController()
     const timer = clock.at(clock.now() + timeoutMs, () =>
       gaveUp.abort(new Error(`no answer within ${timeoutMs / 1000} s`)),
     )
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers,
-        body,
-        redirect: 'manual',
-        signal: AbortSignal.any([gaveUp.signal, signal]),
-      })
+      const aborted = AbortSignal.any([gaveUp.signal, signal])
+      const response = await ask(
+        new Request(url, { method: 'POST', headers, body, redirect: 'manual', signal: aborted }),
+      )
       return { response, text: await response.text() }
     } finally {
       timer.cancel()

@@ -10,7 +10,7 @@ import {
   type IncomingCallback,
   type ReceiverSettings,
 } from './callback-receiver.ts'
-import { createCloudConnector, type CloudSettings } from './cloud-connector.ts'
+import { createCloudConnector, type Ask, type CloudSettings } from './cloud-connector.ts'
 import { createDelivery, type DeliverySettings, type FallbackBehavior } from './delivery.ts'
 import { createJobProgress } from './job-progress.ts'
 import { createRecipientUpdates } from './recipient-updates.ts'
@@ -96,15 +96,17 @@ export function createMoodle(deps: {
   ids: Ids
   journal: Journal
   settings: MoodleSettings
+  /** How the stand-in speaks to the cloud; over HTTP by default. */
+  ask?: Ask | undefined
 }): Moodle {
-  const { store, clock, ids, journal, settings } = deps
+  const { store, clock, ids, journal, settings, ask } = deps
   defineMoodleTables(store)
   const progress = createJobProgress({ store, clock })
   const updates = createRecipientUpdates({ store, clock, progress })
   const submission = createSubmission({ store, clock, ids, settings })
-  const connector = createCloudConnector({ clock, settings })
+  const connector = createCloudConnector({ clock, settings, ask })
   const delivery = createDelivery({ store, journal, progress, connector, settings })
-  const receiver = createCallbackReceiver({ store, clock, journal, progress, updates, settings })
+  const receiver = createCallbackReceiver({ store, clock, ids, journal, progress, updates, settings })
 
   const find = (jobid: string): MoodleJob => {
     const job = progress.job(jobid)

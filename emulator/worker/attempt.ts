@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { Recipient, JobFields } from '../../contracts/job.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Ids } from '../kernel/ids.ts'
-import type { CertificateInput } from './certificate/renderer.ts'
+import { createBatches, type Wanted } from './certificate/batches.ts'
 import { certificateKey } from './certificate/key.ts'
-import { certificateFields } from './certificate/fields.ts'
+import { TemplateError } from './certificate/template/template.ts'
+import type { Templates } from './certificate/template/templates.ts'
 import type { Certificate, Leased, Outcome, PassNotes, PassResult } from './ledger/passes.ts'
 import type { JobRow } from './ledger/tables.ts'
 import { composeMail } from './message/compose.ts'
@@ -23,6 +23,7 @@ export interface AttemptDeps {
   readonly ids: Ids
   readonly objects: ObjectsPort
   readonly certificates: CertificatePort
+  readonly templates: Pick<Templates, 'find'>
   readonly mail: MailPort
   readonly settingsOf: (tenant: number) => DeliverySettings
   readonly stage: <T>(name: 'certificate' | 'objects' | 'mail', run: () => Promise<T>) => Promise<T>
@@ -39,6 +40,7 @@ const mailsAtOnce = 64
  */
 export function createAttempt(deps: AttemptDeps) {
   const { ids, objects, certificates, mail, settingsOf } = deps
+  const prepare = createBatches({ templates: deps.templates })
 
   const certify = async (
     job: JobRow,
@@ -63,25 +65,28 @@ export function createAttempt(deps: AttemptDeps) {
     for (const { row } of leased) if (stored.has(keyOf(row))) finish(row)
     if (missing.length === 0) return done
 
-    const inputs = missing.map(({ row, recipient }): CertificateInput => {
-      const { findings, ...input } = certificateFields(fields, recipient, job.created_at)
-      for (const text of findings) notes.findings.push({ text })
+    const wanted = missing.map(({ row, recipient }): Wanted => {
       const code = codeOf(row)
-      return {
-        recipient: row.key,
-        ...input,
-        verificationCode: code,
-        verificationUrl: `${job.verify_base}/verify/${code}`,
-      }
+      return { key: row.key, recipient, code, url: `${job.verify_base}/verify/${code}` }
     })
-    const batch = {
-      template: fields.certificateTemplate ?? 'default',
-      locale: settings.locale,
-      issuer: settings.issuer,
+    const of = { id: job.job, fields, acceptedAt: job.created_at }
+    const prepared = await prepare(of, wanted, settings).catch((error: unknown) => {
+      if (error instanceof TemplateError) return error
+      throw error
+    })
+    if (prepared instanceof TemplateError) {
+      for (const { row } of missing) {
+        done.set(row.key, { error: `Certificate: ${prepared.message}`, permanent: true })
+      }
+      return done
     }
-    const rendered = await deps.stage('certificate', () => certificates.render(batch, inputs))
+    notes.findings.push(...prepared.findings)
+    const rendered = await deps.stage('certificate', async () => {
+      const batches = prepared.batches.map(({ batch, inputs }) => certificates.render(batch, inputs))
+      return (await Promise.all(batches)).flat()
+    })
     const rows = new Map(missing.map(({ row }) => [row.key, row]))
-    const good: { row: Leased['row']; pdf: Uint8Array }[] = []
+    const good: { row: Leased['row']; pdf: Uint8Array; sha256: string }[] = []
     for (const result of rendered) {
       const row = rows.get(result.recipient)!
       if ('error' in result) {
@@ -89,14 +94,13 @@ export function createAttempt(deps: AttemptDeps) {
         continue
       }
       for (const text of result.findings) notes.findings.push({ recipient: row.key, text })
-      good.push({ row, pdf: result.pdf })
+      good.push({ row, pdf: result.pdf, sha256: result.sha256 })
     }
     await deps.stage('objects', () =>
       objects.put(good.map(({ row, pdf }) => ({ key: keyOf(row), contentType: 'application/pdf', bytes: pdf }))),
     )
-    for (const { row, pdf } of good) {
+    for (const { row, pdf, sha256 } of good) {
       finish(row)
-      const sha256 = createHash('sha256').update(pdf).digest('hex')
       notes.stored.push({ recipient: row.key, key: keyOf(row), bytes: pdf.length, sha256 })
     }
     return done
@@ -109,7 +113,9 @@ export function createAttempt(deps: AttemptDeps) {
     certificate?: Certificate,
   ): Promise<Outcome> => {
     const { row, recipient } = leased
-    const messageId = `${ids.stable(32, 'mail', job.tenant, job.job, row.key)}@manireports.test`
+    // Recipients that follow each other have neighbouring ids: an index of them is written page by page.
+    const order = row.id.toString(36).padStart(8, '0')
+    const messageId = `${order}${ids.stable(24, 'mail', job.tenant, job.job, row.key)}@manireports.test`
     const found = row.interrupted === 1 ? await mail.find(messageId) : 'absent'
     const common = {
       leased,

@@ -44,6 +44,9 @@ export interface ObjectsPort {
   presign(key: string, ttlSeconds: number): string
 }
 
+/** What becomes of a mail after it was accepted, where a fault has decided it: it comes back, or is complained about. */
+export type MailFate = 'hard' | 'soft' | 'complaint'
+
 /** A message ready to be sent; values are plain text, `html` is final. */
 export interface OutgoingMail extends JobRef {
   readonly recipient: string
@@ -58,6 +61,9 @@ export interface OutgoingMail extends JobRef {
     readonly contentType: string
     readonly content: Uint8Array
   }[]
+  readonly fate?: MailFate
+  /** What its server says at once, instead of being asked; where a fault has decided it. */
+  readonly reply?: string
 }
 
 /** What the provider will report later about a message it has accepted. */

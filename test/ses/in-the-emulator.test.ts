@@ -2,7 +2,12 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { SESClient, SendEmailCommand } from '@aws-sdk/client-ses'
-import { SESv2Client, SendEmailCommand as SendEmailV2 } from '@aws-sdk/client-sesv2'
+import {
+  CreateConfigurationSetCommand,
+  CreateConfigurationSetEventDestinationCommand,
+  SESv2Client,
+  SendEmailCommand as SendEmailV2,
+} from '@aws-sdk/client-sesv2'
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { expect, onTestFinished, test } from 'vitest'
 import { running } from '../end-to-end/running.ts'
@@ -111,4 +116,46 @@ test('an emulator whose worker waits for its rate stops at once', async () => {
   await expect.poll(async () => (await emulator.mailpit.getInfo()).Messages).toBe(1)
   // The other 49 would take longer than a test may.
   await emulator.stop()
+})
+
+test('events of a configuration set are in the queue of the topic’s name, for whoever receives there', async () => {
+  const emulator = await running({ speed: 100 })
+  const { v1, v2, sqs } = clients(emulator.url)
+  await v2.send(new CreateConfigurationSetCommand({ ConfigurationSetName: 'jobs' }))
+  await v2.send(
+    new CreateConfigurationSetEventDestinationCommand({
+      ConfigurationSetName: 'jobs',
+      EventDestinationName: 'queue',
+      EventDestination: {
+        Enabled: true,
+        MatchingEventTypes: ['BOUNCE'],
+        SnsDestination: { TopicArn: 'arn:aws:sns:eu-west-1:123456789012:mail-events' },
+      },
+    }),
+  )
+  const { MessageId } = await v1.send(
+    new SendEmailCommand({
+      Source: 'anybody@example.com',
+      Destination: { ToAddresses: ['bounce@simulator.amazonses.com'] },
+      Message: { Subject: { Data: 's' }, Body: { Text: { Data: 't' } } },
+      ConfigurationSetName: 'jobs',
+    }),
+  )
+  const told: { Subject?: string; Message: string }[] = []
+  while (told.length < 2) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl: `${emulator.url}/000000000000/mail-events`,
+        WaitTimeSeconds: 10,
+        MaxNumberOfMessages: 10,
+      }),
+    )
+    if (Messages.length === 0) break
+    told.push(...Messages.map(({ Body = '' }) => JSON.parse(Body) as { Message: string }))
+  }
+  expect(told.map(({ Subject }) => Subject)).toEqual([undefined, 'Amazon SES Email Event Notification'])
+  expect(JSON.parse(told[1]?.Message ?? '')).toMatchObject({
+    eventType: 'Bounce',
+    mail: { messageId: MessageId, tags: { 'ses:configuration-set': ['jobs'] } },
+  })
 })

@@ -67,6 +67,7 @@ describe('SES v1', () => {
 
   test('SendRawEmail: sender and recipients from the header, which stays as it was but for Bcc and Message-ID', async () => {
     const server = await sesServer()
+    server.ses.configurationSets.create('x')
     const raw =
       'From: "A" <a@example.com>\nTo: b@example.com,\n c@example.com\nCC: D <d@example.com>\nBcc: e@example.com\n' +
       'Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\nX-SES-CONFIGURATION-SET: x\nMessage-ID: <old@example.com>\nX-Own: 1\n\nbody\n\nend\n'

@@ -26,6 +26,8 @@ export interface SesServer {
   readonly delivered: { envelope: Envelope; raw: string }[]
   /** Notifications that were published to a queue. */
   readonly published: { queue: string; body: Notification }[]
+  /** Queues that SES made sure of. */
+  readonly queues: ReadonlySet<string>
   readonly posted: { url: string; headers: Readonly<Record<string, string>>; body: string }[]
   /** What a mail server says from now on. */
   answer(say: (envelope: Envelope) => Delivery): void
@@ -65,6 +67,7 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
   const delivered: SesServer['delivered'] = []
   const published: SesServer['published'] = []
   const posted: SesServer['posted'] = []
+  const queues = new Set<string>()
   let say: (envelope: Envelope) => Delivery = accepting
   let status = () => 200
   let unpublished: Error | undefined
@@ -106,12 +109,14 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
     webhooks,
     publish(queue, body) {
       if (unpublished !== undefined) throw unpublished
-      published.push({ queue, body: JSON.parse(body) as Notification })
+      // SNS's word that it knows the topic is no JSON where delivery is raw.
+      if (body.startsWith('{')) published.push({ queue, body: JSON.parse(body) as Notification })
     },
+    ensureQueue: (name) => void queues.add(name),
     account: '000000000000',
     region: 'us-east-1',
     sender: 'noreply@manireports.test',
-    settings: { rate: 14, dailyQuota: 50_000, sandbox: false, notifications: {}, ...settings },
+    settings: { rate: 14, dailyQuota: 50_000, sandbox: false, notifications: {}, topics: {}, ...settings },
     onError,
   })
   mail.start()
@@ -146,6 +151,7 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
     delivered,
     published,
     posted,
+    queues,
     answer: (next) => void (say = next),
     refusePublishing: (error) => void (unpublished = error),
     answerPosts: (next) => void (status = next),

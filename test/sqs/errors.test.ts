@@ -563,7 +563,7 @@ describe('input that no client sends', () => {
       'MalformedInput',
     ],
     ['an unknown content type', 'hello', { 'content-type': 'text/whatever' }, 400, 'MissingParameter'],
-    ['a content type that is none', 'hello', { 'content-type': 'garbage' }, 400, 'MalformedInput'],
+    ['a content type that is none', 'hello', { 'content-type': 'garbage' }, 400, 'MissingParameter'],
     ['too large a body', 'x'.repeat(8 * 1024 * 1024 + 1), jsonHeaders, 413, 'RequestEntityTooLarge'],
   ] as const)('%s', async (_name, body, headers, status, code) => {
     const answer = await post(body, headers)

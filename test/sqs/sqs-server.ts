@@ -3,6 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import type { Credentials } from '../../contracts/sigv4.ts'
 import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
+import { mounted } from '../../emulator/http/direct.ts'
 import { sqsFace, type SqsRefusal } from '../../emulator/http/sqs/face.ts'
 import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
 import { boot } from '../../emulator/kernel/installation.ts'
@@ -67,7 +68,7 @@ export async function sqsServer({
     done()
   })
   const onRefusal = (refusal: SqsRefusal) => refusals.push(refusal)
-  await app.register(sqsFace({ queues, clock, ids, onRefusal, ...(credentials && { credentials }) }), {
+  await app.register(mounted(sqsFace({ queues, clock, ids, onRefusal, ...(credentials && { credentials }) })), {
     prefix: '/@sqs',
   })
   await app.listen({ port: 0, host: '127.0.0.1' })

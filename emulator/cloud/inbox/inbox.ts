@@ -6,7 +6,7 @@ import type { Store } from '../../kernel/store.ts'
 import { createChaos, type Chaos } from './chaos.ts'
 import { type Digest, digestOf, type MessageContent, readContent } from './content.ts'
 import { addressHeader, decodedHeader, type Headers, identifierHeader, scanHeaders } from './headers.ts'
-import { createMailbox, type MessageRow, type StoredMessage } from './mailbox.ts'
+import { createMailbox, messageIdOf, type MessageRow, type StoredMessage } from './mailbox.ts'
 import { type Condition, parseSearch } from './search.ts'
 import { listenSmtp, type Received, type SmtpListener } from './smtp.ts'
 import { cleanTags, plusTags } from './tags.ts'
@@ -73,6 +73,8 @@ export interface Inbox {
   /** Of all raw messages together. */
   bytes(): number
   list(query?: InboxQuery): Promise<InboxPage>
+  /** Every message as it arrived, oldest first; none of them is parsed. */
+  arrivals(): StoredMessage[]
   /** The newest message that fits, by id. */
   latest(query?: InboxQuery): Promise<string | undefined>
   /** A whole message, parsed; undefined for an unknown id. */
@@ -95,6 +97,12 @@ export interface Inbox {
 
 const digestedAtOnce = 100
 
+interface Arrival {
+  readonly seq: number
+  readonly message: StoredMessage
+  readonly raw: Buffer
+}
+
 /** smtp-server decodes the domains of the envelope (`xn--…`), and header fields have them either way. */
 function comparable(address: string): string {
   const at = address.lastIndexOf('@')
@@ -116,8 +124,30 @@ export function createInbox({ store, clock, ids, onReceived }: InboxOptions): In
   const listeners: SmtpListener[] = []
   const traffic = { accepted: 0, acceptedBytes: 0, refused: 0, deleted: 0, since: clock.now() }
 
+  // What came in together is one part of the transaction, instead of a part for each message.
+  let arriving: Arrival[] | undefined
+  let kept = Promise.resolve()
+  const keep = (arrival: Arrival): Promise<void> => {
+    if (arriving !== undefined) {
+      arriving.push(arrival)
+      return kept
+    }
+    const group = [arrival]
+    arriving = group
+    const closeGroup = () => {
+      if (arriving === group) arriving = undefined
+    }
+    kept = store.write(() => {
+      closeGroup()
+      for (const { seq, message, raw } of group) mailbox.insert(seq, message, raw)
+    })
+    kept.catch(closeGroup)
+    return kept
+  }
+
   const accept = async ({ from, to, username, raw }: Received): Promise<string> => {
-    const id = ids.next('inbox-message').replaceAll('-', '').slice(0, 22)
+    const seq = mailbox.nextSeq()
+    const id = messageIdOf(ids, seq)
     const headers = scanHeaders(raw)
     const written = {
       to: addressHeader(headers, 'to'),
@@ -154,7 +184,7 @@ export function createInbox({ store, clock, ids, onReceived }: InboxOptions): In
         ...addresses.flatMap(plusTags),
       ]),
     }
-    await store.write(() => mailbox.insert(message, whole))
+    await keep({ seq, message, raw: whole })
     onReceived?.(message)
     traffic.accepted++
     traffic.acceptedBytes += whole.length
@@ -203,6 +233,7 @@ export function createInbox({ store, clock, ids, onReceived }: InboxOptions): In
     find: (messageId) => (mailbox.holds(messageId) ? 'sent' : 'absent'),
     count: () => mailbox.count([]),
     bytes: () => mailbox.bytes(),
+    arrivals: () => mailbox.page([], 0, undefined).toReversed(),
     async list(query = {}) {
       const conditions = await conditionsOf(query)
       const page = () => mailbox.page(conditions, query.start ?? 0, query.limit)

@@ -1,3 +1,4 @@
+import type { Ids } from '../../kernel/ids.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { Digest } from './content.ts'
 import type { Address } from './headers.ts'
@@ -33,7 +34,9 @@ export interface MessageRow extends StoredMessage {
 
 /** The inbox's tables, without any idea of SMTP or MIME. Reads and writes are synchronous. */
 export interface Mailbox {
-  insert(message: StoredMessage, raw: Uint8Array): void
+  /** A new message's number in the inbox; it grows, and is never given again once a message with it is kept. */
+  nextSeq(): number
+  insert(seq: number, message: StoredMessage, raw: Uint8Array): void
   byId(id: string): MessageRow | undefined
   raw(seq: number): Buffer | undefined
   holds(messageId: string): boolean
@@ -108,6 +111,16 @@ function messageOf(row: Row): MessageRow {
   }
 }
 
+/** An id in Mailpit's form, 22 letters and digits: the message's number, and a hash of it. */
+export function messageIdOf(ids: Ids, seq: number): string {
+  return `${seq.toString(36).padStart(8, '0')}${ids.stable(14, 'inbox-message', seq)}`
+}
+
+/** The number that an id begins with; -1 for what is no id. */
+function seqInId(id: string): number {
+  return /^[0-9a-z]{8}/.test(id) ? parseInt(id.slice(0, 8), 36) : -1
+}
+
 const selection = `
   SELECT m.*, d.attachments, d.inline, d.snippet,
     (SELECT json_group_array(t.tag) FROM inbox_tags t WHERE t.seq = m.seq) AS tags
@@ -120,11 +133,12 @@ const whereOf = (conditions: readonly Condition[]) => ({
 })
 
 export function createMailbox(store: Store): Mailbox {
-  // The raw message is apart, so that counting and searching read few pages.
+  // The raw message is apart, so that counting and searching read few pages. Ids are not indexed: they begin with `seq`,
+  // and an index of hashes would write a page of its own for each message.
   store.define(`
     CREATE TABLE IF NOT EXISTS inbox_messages (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
-      id TEXT NOT NULL UNIQUE,
+      id TEXT NOT NULL,
       message_id TEXT NOT NULL,
       created INTEGER NOT NULL,
       sent_from TEXT NOT NULL,
@@ -157,19 +171,24 @@ export function createMailbox(store: Store): Mailbox {
 
   const tag = (seq: number, name: string) =>
     store.run('INSERT OR IGNORE INTO inbox_tags (seq, tag) VALUES (?, ?)', seq, name)
-  const seqOf = (id: string) => store.get<{ seq: number }>('SELECT seq FROM inbox_messages WHERE id = ?', id)?.seq
+  const seqOf = (id: string) =>
+    store.get<{ seq: number }>('SELECT seq FROM inbox_messages WHERE seq = ? AND id = ?', seqInId(id), id)?.seq
   const removeSeq = (seq: number) => {
     for (const table of ['inbox_raw', 'inbox_digests', 'inbox_tags', 'inbox_messages']) {
       store.run(`DELETE FROM ${table} WHERE seq = ?`, seq)
     }
   }
 
+  let lastSeq = store.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'inbox_messages'")?.seq ?? 0
+
   return {
-    insert(message, raw) {
-      const { lastInsertRowid: seq } = store.run(
+    nextSeq: () => ++lastSeq,
+    insert(seq, message, raw) {
+      store.run(
         `INSERT INTO inbox_messages
-           (id, message_id, created, sent_from, sent_to, cc, bcc, reply_to, subject, username, size)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           (seq, id, message_id, created, sent_from, sent_to, cc, bcc, reply_to, subject, username, size)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        seq,
         message.id,
         message.messageId,
         message.created,
@@ -186,7 +205,7 @@ export function createMailbox(store: Store): Mailbox {
       for (const name of message.tags) tag(seq, name)
     },
     byId(id) {
-      const row = store.get<Row>(`${selection} WHERE m.id = ?`, id)
+      const row = store.get<Row>(`${selection} WHERE m.seq = ? AND m.id = ?`, seqInId(id), id)
       return row === undefined ? undefined : messageOf(row)
     },
     raw(seq) {
@@ -244,7 +263,11 @@ export function createMailbox(store: Store): Mailbox {
       store.tx(() => {
         if (ids === undefined)
           store.run('UPDATE inbox_messages SET read = ? WHERE read <> ?', Number(read), Number(read))
-        else for (const id of ids) store.run('UPDATE inbox_messages SET read = ? WHERE id = ?', Number(read), id)
+        else {
+          for (const id of ids) {
+            store.run('UPDATE inbox_messages SET read = ? WHERE seq = ? AND id = ?', Number(read), seqInId(id), id)
+          }
+        }
       })
     },
     remove: (ids) =>

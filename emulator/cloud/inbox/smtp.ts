@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
 import { messageOf } from '../../kernel/errors.ts'
 import type { Chaos } from './chaos.ts'
@@ -70,6 +71,17 @@ export async function listenSmtp(options: SmtpListenerOptions): Promise<SmtpList
     })
   }
 
+  // smtp-server writes each reply by itself; those to pipelined commands leave together.
+  const sockets = new Map<string, Socket>()
+  const placeOf = ({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>) =>
+    `${remoteAddress} ${remotePort}`
+  const replyTogether = (session: SMTPServerSession) => {
+    const socket = sockets.get(placeOf(session))
+    if (socket === undefined || socket.writableCorked > 0) return
+    socket.cork()
+    process.nextTick(() => socket.uncork())
+  }
+
   const server = new SMTPServer({
     name: 'offload-inbox',
     logger: false,
@@ -86,7 +98,8 @@ export async function listenSmtp(options: SmtpListenerOptions): Promise<SmtpList
       if (code !== undefined) callback(refusal(code, 'Chaos authentication error'))
       else callback(null, { user: auth.username ?? '' })
     },
-    onMailFrom(_address, _session, callback) {
+    onMailFrom(_address, session, callback) {
+      replyTogether(session)
       const code = chaos.strike('sender')
       if (code !== undefined) onRefused()
       callback(code === undefined ? null : refusal(code, 'Chaos sender error'))
@@ -102,7 +115,10 @@ export async function listenSmtp(options: SmtpListenerOptions): Promise<SmtpList
     },
     onData(stream, session, callback) {
       receive(stream, session).then(
-        (id) => callback(null, `2.0.0 Ok: queued as ${id}`),
+        (id) => {
+          replyTogether(session)
+          callback(null, `2.0.0 Ok: queued as ${id}`)
+        },
         (error: unknown) => {
           onRefused()
           const known = error instanceof Error && 'responseCode' in error
@@ -113,6 +129,12 @@ export async function listenSmtp(options: SmtpListenerOptions): Promise<SmtpList
   })
   // A client that goes away is the normal end of a connection; what it had not finished was not acknowledged.
   server.on('error', () => {})
+
+  server.server.on('connection', (socket) => {
+    const place = placeOf(socket)
+    sockets.set(place, socket)
+    socket.once('close', () => sockets.delete(place))
+  })
 
   server.listen(options.port, options.host)
   await once(server.server, 'listening')

@@ -6,9 +6,11 @@ import {
   splitJob,
   type MessageAttributes,
 } from '../../../contracts/dialects/index.ts'
+import type { JournalEvent } from '../../../contracts/events.ts'
 import type { Envelope, Issue, Job, JsonObject } from '../../../contracts/job.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
+import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 
@@ -22,6 +24,7 @@ export interface IngestPorts {
 export interface IngestDeps extends IngestPorts {
   readonly store: Store
   readonly clock: Clock
+  readonly ids: Ids
   readonly journal: Journal
   /** Holds the job's callbacks back until the returned function is called: no callback before the submit's answer. */
   readonly hold: (tenant: number, job: string) => () => void
@@ -59,7 +62,7 @@ export type IngestErrorCode = 'job-invalid' | 'job-conflict' | 'idempotency-conf
 const attributeBytes = 512
 
 /** Takes a job from HTTP into the ledger and the queue, in one transaction that is on disk before the answer. */
-export function createIngest({ store, clock, journal, enqueue, admit, hold, maximumMessageSize }: IngestDeps) {
+export function createIngest({ store, clock, ids, journal, enqueue, admit, hold, maximumMessageSize }: IngestDeps) {
   store.define(`
     CREATE TABLE IF NOT EXISTS submissions (
       identity TEXT PRIMARY KEY,
@@ -114,6 +117,17 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
       submission.idempotencyKey === undefined ? undefined : `key ${job.tenant} ${submission.idempotencyKey}`
     const identities = [`body ${job.tenant} ${bodyHash}`, `job ${job.tenant} ${String(job.jobId)}`]
 
+    const told = (answer: Extract<JournalEvent, { type: 'job.submitted' }>['answer']) =>
+      journal.record({
+        type: 'job.submitted',
+        tenant: job.tenant,
+        job: String(job.jobId),
+        recipients: job.recipients.length,
+        body: ids.stable(16, 'body', bodyHash),
+        ...(submission.idempotencyKey === undefined ? {} : { key: ids.stable(16, 'key', submission.idempotencyKey) }),
+        answer,
+      })
+
     const answered = hold(job.tenant, String(job.jobId))
     const result = store.write(() => {
       const byKey = keyIdentity === undefined ? undefined : known(keyIdentity)
@@ -132,16 +146,24 @@ export function createIngest({ store, clock, journal, enqueue, admit, hold, maxi
       })
       const earlier = [byKey, ...identities.map(known)].find((row) => row !== undefined)
       if (added === 0 && earlier !== undefined) {
+        told('repeated')
         return { accepted: JSON.parse(earlier.answer) as Accepted, repeated: true, answered }
       }
       const accepted: Accepted = { job_id: job.jobId, status: 'queued', recipients: job.recipients.length, batches }
       for (const identity of keyIdentity === undefined ? identities : [keyIdentity, ...identities]) {
         remember(identity, job.tenant, bodyHash, accepted)
       }
+      told(added === 0 ? 'repeated' : 'accepted')
       return { accepted, repeated: added === 0, answered }
     })
-    result.catch(answered)
-    return await result
+    try {
+      return await result
+    } catch (error) {
+      answered()
+      const code = error instanceof EmulatorError ? error.code : undefined
+      if (code === 'job-conflict' || code === 'idempotency-conflict') told(code)
+      throw error
+    }
   }
 
   return {

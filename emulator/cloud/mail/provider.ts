@@ -5,16 +5,26 @@ import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { MailFeedback, MailPort, MailResult, OutgoingMail } from '../../worker/ports.ts'
 import { checkAddress, parseMailbox, type Mailbox } from './address.ts'
+import type { Faults } from '../../kernel/faults/faults.ts'
 import { createPacer } from './allowance.ts'
 import { bounceOfDelay, bounceOfReply, isHardBounce } from './bounce.ts'
+import { deliveryOfReply, verdictOfFate } from './fate.ts'
 import { jobTag } from './job-tag.ts'
 import { composeMime } from './mime.ts'
 import { contentHash } from './raw-message.ts'
 import { createReports, type ReportedMail, type ReportListener } from './reports.ts'
-import { feedbackOf, isSimulator, reportedAfterMs, suppressed, verdictOf, type Consequence } from './simulator.ts'
-import { createSpool, splitDelivery, type Settled } from './spool.ts'
+import {
+  feedbackOf,
+  isSimulator,
+  reportedAfterMs,
+  suppressed,
+  verdictOf,
+  type Consequence,
+  type Verdict,
+} from './simulator.ts'
+import { createSpool, expiresAfter, splitDelivery, type Settled } from './spool.ts'
 import { createStatistics, type Statistics } from './statistics.ts'
-import { createSuppression, type Suppression } from './suppression.ts'
+import { createSuppression, type Suppression, type SuppressionReason } from './suppression.ts'
 import type { Delivery, MailTransport } from './transport.ts'
 
 export type ProviderName = 'ses' | 'sendgrid' | 'mailgun' | 'mailchannels' | 'cloudflare'
@@ -25,6 +35,8 @@ export interface OutsideMail extends Omit<ReportedMail, 'to' | 'sentAt'> {
   readonly recipients: readonly string[]
   /** The whole message as it goes over SMTP, without Bcc. */
   readonly raw: Buffer
+  /** Writes what belongs to the acceptance, in its transaction. */
+  readonly alongside?: () => void
 }
 
 /** `suppressed`: held back; `bounced`: the address does not take mail; `queued`: its server is to be tried again. */
@@ -66,6 +78,8 @@ export interface MailProviderOptions {
   readonly from: string
   /** Asks where the mails arrive whether one with this Message-ID is there. */
   readonly find: MailPort['find']
+  /** What is to go wrong with mails from outside; what is to go wrong with the worker's comes with them. */
+  readonly faults?: Faults | undefined
   /** Mails a second that our own worker may send; without it, as many as it can. */
   readonly workerRate?: number | undefined
   readonly onError: (error: unknown) => void
@@ -94,7 +108,7 @@ const stopping: MailResult = { outcome: 'deferred', error: 'the emulator stops',
  * is it suppressed, may it go now (rate and quota; outside, the face has asked its allowance), what becomes of it, delivery.
  */
 export function createMailProvider(options: MailProviderOptions): MailProvider {
-  const { transport, store, clock, ids, journal, from, find, workerRate = Infinity, onError } = options
+  const { transport, store, clock, ids, journal, from, find, faults, workerRate = Infinity, onError } = options
   const sender = parseSender(from)
   const suppression = createSuppression({ store, clock })
   const statistics = createStatistics({ store, clock })
@@ -128,6 +142,11 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
     ...(feedback === undefined ? {} : { feedback }),
   })
 
+  const suppress = async (address: string, reason: SuppressionReason, messageId: string) => {
+    if (!suppression.reasons().includes(reason) || isSimulator(address)) return
+    await store.write(() => suppression.put({ address, reason, messageId }))
+  }
+
   const send = async (mail: OutgoingMail): Promise<MailResult> => {
     const checked = checkAddress(mail.to.address)
     if ('error' in checked) {
@@ -138,23 +157,38 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
     if (suppression.holds(address)) {
       return accepted(feedbackOf([{ kind: 'bounce', bounce: suppressed('OnAccountSuppressionList') }]))
     }
-    const { delivered, consequences } = verdictOf(address)
+    const { delivered, consequences } = mail.fate === undefined ? verdictOf(address) : verdictOfFate(mail.fate)
     const feedback = feedbackOf(consequences)
+    if (mail.fate === 'hard' || mail.fate === 'complaint') {
+      await suppress(address, mail.fate === 'hard' ? 'BOUNCE' : 'COMPLAINT', mail.messageId)
+    }
     if (!delivered) return accepted(feedback)
-    const result = asResult(await transport.deliver({ from: sender.address, to: [address] }, compose(mail, address)))
+    const delivery =
+      mail.reply === undefined
+        ? await transport.deliver({ from: sender.address, to: [address] }, compose(mail, address))
+        : deliveryOfReply(mail.reply)
+    const result = asResult(delivery)
     if (result.outcome === 'accepted') return accepted(feedback)
     if (result.outcome === 'rejected' && isHardBounce(bounceOfReply(result.error)) && !isSimulator(address)) {
-      const { messageId } = mail
-      await store.write(() => suppression.put({ address, reason: 'BOUNCE', messageId }))
+      await suppress(address, 'BOUNCE', mail.messageId)
     }
     return result
   }
 
-  const accept = async ({ recipients, raw, ...message }: OutsideMail): Promise<AcceptedMail> => {
+  /** An address decides by itself what becomes of a mail to it, or a fault rule does, or its server. */
+  const outsideVerdict = (address: string): Verdict => {
+    const effect = faults?.strike('mail.accept', { addresses: [address], identity: address.toLowerCase() })?.effect
+    if (effect?.kind === 'complaint') return verdictOfFate('complaint')
+    return effect?.kind === 'bounce' ? verdictOfFate(effect.bounce) : verdictOf(address)
+  }
+
+  const accept = async ({ recipients, raw, alongside, ...message }: OutsideMail): Promise<AcceptedMail> => {
     const mail: ReportedMail = { ...message, to: recipients, sentAt: clock.now() }
     const held = recipients.filter((address) => suppression.holds(address))
-    const simulated = recipients.filter((address) => !held.includes(address) && verdictOf(address).consequences.length)
-    const out = recipients.filter((address) => !held.includes(address) && verdictOf(address).delivered)
+    const verdicts = new Map(recipients.map((address) => [address, outsideVerdict(address)]))
+    const verdict = (address: string) => verdicts.get(address) ?? verdictOf(address)
+    const simulated = recipients.filter((address) => !held.includes(address) && verdict(address).consequences.length)
+    const out = recipients.filter((address) => !held.includes(address) && verdict(address).delivered)
     const delivery: Delivery =
       out.length === 0
         ? { outcome: 'accepted', response: '' }
@@ -174,7 +208,7 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
       })
       statistics.count(mail.provider, 'attempts', recipients.length)
       reports.schedule(mail, { kind: 'bounce', bounce: suppressed('OnAccountSuppressionList') }, held, reportedAfterMs)
-      for (const { consequence, addresses, afterMs } of consequencesOf(simulated)) {
+      for (const { consequence, addresses, afterMs } of consequencesOf(simulated, verdict)) {
         reports.schedule(mail, consequence, addresses, afterMs)
       }
       const ordinary = delivered.filter((address) => !simulated.includes(address))
@@ -183,7 +217,12 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
       for (const [said, addresses] of refused) {
         settled({ mail, recipients: addresses, result: 'refused', reply: said }, reportedAfterMs)
       }
+      const expiresAt = Math.ceil(clock.deadline(expiresAfter))
+      for (const [reply, addresses] of deferred) {
+        reports.schedule(mail, { kind: 'delay', reply, expiresAt }, addresses, reportedAfterMs)
+      }
       spool.add(mail, queued, raw)
+      alongside?.()
     })
 
     const refusals = [...refused.values()].flat()
@@ -226,10 +265,10 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
 }
 
 /** The simulator's consequences, one for all recipients that share it. */
-function consequencesOf(addresses: readonly string[]) {
+function consequencesOf(addresses: readonly string[], verdict: (address: string) => Verdict) {
   const shared = new Map<string, { consequence: Consequence; addresses: string[]; afterMs: number }>()
   for (const address of addresses) {
-    verdictOf(address).consequences.forEach((consequence, index) => {
+    verdict(address).consequences.forEach((consequence, index) => {
       const key = `${index} ${JSON.stringify(consequence)}`
       const known = shared.get(key)
       if (known === undefined) {

@@ -23,6 +23,21 @@ function headerEnd(raw: Buffer): readonly [found: boolean, end: number, next: nu
   return lf >= 0 ? [true, lf, lf + 2] : [false, raw.length, raw.length]
 }
 
+export interface HeaderField {
+  readonly name: string
+  /** Unfolded, and still encoded. */
+  readonly value: string
+}
+
+/** The header fields as they were written, in their order. */
+export function headerFields(raw: Buffer): HeaderField[] {
+  return fieldsOf(raw).fields.map((field) => {
+    const colon = field.indexOf(':')
+    const value = Buffer.from(field.slice(colon + 1), 'latin1').toString()
+    return { name: field.slice(0, colon).trimEnd(), value: value.replace(/\r\n/g, '').trim() }
+  })
+}
+
 export interface RawMessage {
   readonly headers: Headers
   /** The message with fields removed and set; every other byte of it stays. */

@@ -33,8 +33,8 @@ export type MailReport = ReportedMail & {
 } & Consequence
 
 export interface ReportListener {
-  /** Whether deliveries are wanted too; bounces and complaints always come. */
-  readonly deliveries: boolean
+  /** Whether a mail's deliveries and delays are wanted too; bounces and complaints always come. */
+  readonly wants: (kind: 'delivery' | 'delay', mail: ReportedMail) => boolean
   /** Milliseconds (a delay, scaled by `--speed`) by which this report comes later than it happened. */
   readonly delay?: (report: MailReport) => number
   /** Inside the transaction that removes the report: it may write, and nothing else. */
@@ -100,6 +100,8 @@ export function createReports({
 
   const happen = (report: MailReport) => {
     const { provider, messageId, kind, recipients } = report
+    // Nothing has become of it yet.
+    if (kind === 'delay') return
     if (kind === 'bounce') {
       statistics.count(provider, 'bounces', recipients.length)
       for (const address of recipients) {
@@ -168,7 +170,9 @@ export function createReports({
     listen: (provider, listener) => void listeners.set(provider, listener),
     schedule(mail, consequence, recipients, afterMs) {
       if (recipients.length === 0) return
-      if (consequence.kind === 'delivery' && listeners.get(mail.provider)?.deliveries !== true) return
+      const { kind } = consequence
+      const optional = kind === 'delivery' || kind === 'delay'
+      if (optional && listeners.get(mail.provider)?.wants(kind, mail) !== true) return
       const dueAt = clock.deadline(afterMs)
       // A bounce and a delivery of one message have ids of their own; so have two bounces for different reasons.
       const id = feedbackId(ids, mail, consequence, recipients)

@@ -6,6 +6,8 @@ export type Consequence =
   | { readonly kind: 'delivery'; readonly response: string }
   | { readonly kind: 'bounce'; readonly bounce: Bounce }
   | { readonly kind: 'complaint' }
+  /** Put off, and tried again until `expiresAt` (epoch milliseconds); `reply` is what the server said. */
+  | { readonly kind: 'delay'; readonly reply: string; readonly expiresAt: number }
 
 /** What SES does with a message to one address. */
 export interface Verdict {
@@ -91,6 +93,8 @@ export function feedbackOf(consequences: readonly Consequence[]): MailFeedback |
       return { kind: 'delivery', detail: last.response, afterMs }
     case 'complaint':
       return { kind: 'complaint', detail: 'abuse', afterMs }
+    case 'delay':
+      return undefined
     case 'bounce':
       // An automatic answer to what was delivered is no failure of the recipient's mail.
       return delivery?.kind === 'delivery'

@@ -33,7 +33,7 @@ interface Row {
 const minute = 60_000
 /** SES does not say when it tries again; it gives up after 840 minutes. */
 const retryAfter = [1, 2, 5, 10, 20, 30, 60].map((minutes) => minutes * minute)
-const expiresAfter = 840 * minute
+export const expiresAfter = 840 * minute
 const atOnce = 16
 
 /** The answer for each recipient, by what it means. */

@@ -1,4 +1,5 @@
-import { encodePath, type Credentials } from '../../../contracts/sigv4.ts'
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { encodePath, signingKey, type Credentials, type Scope } from '../../../contracts/sigv4.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { ObjectsPort } from '../../worker/ports.ts'
@@ -78,6 +79,15 @@ export function createObjects({
   const contents = createContents({ store, clock })
   const uploads = createUploads({ store, clock, contents })
   const own = buckets.require(ownName)
+  // Deriving a day's key costs many times the signature.
+  let signing: { readonly day: string; readonly key: KeyObject } | undefined
+  const keyOf = (scope: Scope) => {
+    if (signing?.day !== scope.day) {
+      const key = createSecretKey(signingKey({ secret: credentials.secretAccessKey, scope }))
+      signing = { day: scope.day, key }
+    }
+    return signing.key
+  }
 
   return {
     buckets,
@@ -106,7 +116,7 @@ export function createObjects({
       const { host, origin, pathname } = new URL(baseUrl())
       const path = `${pathname.replace(/\/$/, '')}/${encodePath(`${own.name}/${key}`)}`
       const at = clock.now()
-      const query = presignQuery({ method: 'GET', host, path, credentials, region: own.region, ttlSeconds, at })
+      const query = presignQuery({ method: 'GET', host, path, credentials, region: own.region, ttlSeconds, at, keyOf })
       return `${origin}${path}?${query}`
     },
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import {
   algorithm,
   amzDate,
@@ -10,6 +11,7 @@ import {
   skewMs,
   type Credentials,
   type Parameters,
+  type Scope,
 } from '../../../contracts/sigv4.ts'
 import { ObjectsError } from './errors.ts'
 
@@ -39,6 +41,8 @@ export function presignQuery(request: {
   readonly ttlSeconds: number
   /** Epoch milliseconds. */
   readonly at: number
+  /** The signing key of a scope, where many URLs are made. */
+  readonly keyOf?: (scope: Scope) => KeyObject
 }): string {
   const { credentials, region, ttlSeconds } = request
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > longestTtlSeconds) {
@@ -63,6 +67,7 @@ export function presignQuery(request: {
     date,
     scope,
     secret: credentials.secretAccessKey,
+    key: request.keyOf?.(scope),
   })
   return `${canonicalQuery(parameters)}&X-Amz-Signature=${signature}`
 }

@@ -101,6 +101,8 @@ function occurrenceOf(report: MailReport): Occurrence | undefined {
       return { event: 'complained' }
     case 'bounce':
       return report.bounce.subType === 'OnAccountSuppressionList' ? undefined : failureOf(report.bounce)
+    case 'delay':
+      return undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import addressparser from 'nodemailer/lib/addressparser'
+import type { JsonObject } from '../../../contracts/json.ts'
 import { checkAddress } from '../mail/address.ts'
 import { isHeaderName, type Mailbox, type ProviderMessage } from './outgoing.ts'
 import { refuse } from './refusal.ts'
@@ -45,7 +46,10 @@ const refused = (message: string) => refuse('invalid', message)
 const notAnAddress = (field: string) => refused(`${field} parameter is not a valid address. please check documentation`)
 
 /** Throws `invalid` with Mailgun's own words where they are known. */
-export function readMailgunRequest({ fields, files }: Form): MailgunRequest {
+export function readMailgunRequest(
+  { fields, files }: Form,
+  renderTemplate: (name: string, version: string | undefined, variables: JsonObject) => string,
+): MailgunRequest {
   const all = (name: string) => fields.filter(([field]) => field === name).map(([, value]) => value)
   const one = (name: string) => all(name).at(-1)
   const yes = (name: string) => /^(yes|true)$/i.test(one(name) ?? '')
@@ -53,6 +57,9 @@ export function readMailgunRequest({ fields, files }: Form): MailgunRequest {
     fields
       .filter(([name]) => name.startsWith(prefix))
       .map(([name, value]) => [name.slice(prefix.length), value] as const)
+
+  // Names of header fields are written in any case.
+  const fieldLike = (name: string) => fields.findLast(([field]) => field.toLowerCase() === name)?.[1]
 
   const from = mailboxes('from', all('from'))[0]
   if (from === undefined) throw refused('from parameter is missing')
@@ -66,12 +73,14 @@ export function readMailgunRequest({ fields, files }: Form): MailgunRequest {
     )
   }
   const text = one('text')
-  const html = one('html')
-  if (one('template') !== undefined) {
-    throw refused(
-      `template ${JSON.stringify(one('template')?.slice(0, 80))} does not exist: Offload keeps no Mailgun templates, send text or html`,
-    )
-  }
+  const template = one('template')
+  const html =
+    template === undefined
+      ? one('html')
+      : renderTemplate(template, one('t:version'), {
+          ...objectOf('h:X-Mailgun-Variables', fieldLike('h:x-mailgun-variables')),
+          ...objectOf('t:variables', one('t:variables')),
+        })
   if ((text ?? '') === '' && (html ?? '') === '') {
     throw refused("Need at least one of 'text' or 'html' parameters specified")
   }
@@ -131,6 +140,21 @@ function messageIdOf(value: string): string {
   const [, id] = /^\s*<?([^<>\s@]{1,200}@[^<>\s@]{1,200})>?\s*$/.exec(value) ?? []
   if (id === undefined || !/^[!-~]+$/.test(id)) throw refused('h:Message-Id must be <id@domain>')
   return id
+}
+
+/** Variables of a template; throws `invalid`. */
+function objectOf(parameter: string, json: string | undefined): JsonObject {
+  if (json === undefined || json === '') return {}
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    throw refused(`${parameter} parameter is not a valid JSON`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw refused(`${parameter} parameter must be an object`)
+  }
+  return value as JsonObject
 }
 
 type Variables = Readonly<Record<string, Readonly<Record<string, unknown>>>>

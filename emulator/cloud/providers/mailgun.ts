@@ -3,6 +3,7 @@ import type { Ids } from '../../kernel/ids.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { MailgunEvents } from './mailgun-events.ts'
 import { readMailgunRequest, type Form, type MailgunRequest } from './mailgun-request.ts'
+import type { MailgunTemplates } from './mailgun-templates.ts'
 import type { Submission } from './model.ts'
 import type { RateWindow } from './rate-window.ts'
 import { refuse } from './refusal.ts'
@@ -14,6 +15,8 @@ export interface Mailgun {
   send(domain: string, form: Form): Promise<{ readonly id: string }>
   /** What the provider says to a request, without sending or counting it. */
   check(domain: string, form: Form): MailgunRequest
+  /** Stored templates; throws `not-found` for a domain that may not send. */
+  templatesOf(domain: string): MailgunTemplates
 }
 
 export function createMailgun({
@@ -24,6 +27,7 @@ export function createMailgun({
   submission,
   events,
   senders,
+  templates,
 }: {
   store: Store
   clock: Clock
@@ -32,12 +36,16 @@ export function createMailgun({
   submission: Submission
   events: MailgunEvents
   senders: Senders
+  templates: MailgunTemplates
 }): Mailgun {
-  const check: Mailgun['check'] = (domain, form) => {
+  const checkDomain = (domain: string) => {
     if (!senders.allows(domain) || !/^[A-Za-z0-9.-]{1,253}$/.test(domain)) {
       throw refuse('not-found', `Domain not found: ${domain.slice(0, 253)}`)
     }
-    return readMailgunRequest(form)
+  }
+  const check: Mailgun['check'] = (domain, form) => {
+    checkDomain(domain)
+    return readMailgunRequest(form, (name, version, variables) => templates.render(domain, name, version, variables))
   }
   const newId = (domain: string) => {
     const time = new Date(clock.now()).toISOString().replace(/\D/g, '').slice(0, 14)
@@ -45,6 +53,10 @@ export function createMailgun({
   }
   return {
     check,
+    templatesOf(domain) {
+      checkDomain(domain)
+      return templates
+    },
     async send(domain, form) {
       rate.take()
       const { messages, messageId, tags, variables, testMode } = check(domain, form)

@@ -9,11 +9,13 @@ import { createEventBatches } from './event-batches.ts'
 import { createMailchannels, type Mailchannels } from './mailchannels.ts'
 import { createMailgun, type Mailgun } from './mailgun.ts'
 import { createMailgunEvents, signedMailgunBody, type MailgunEvents } from './mailgun-events.ts'
+import { createMailgunTemplates } from './mailgun-templates.ts'
 import { createSubmission } from './model.ts'
 import { createRateWindow, type RateLimit, type RateWindow } from './rate-window.ts'
 import { createSenders } from './senders.ts'
 import { createSendgrid, type Sendgrid } from './sendgrid.ts'
 import { createSendgridEvents, createSendgridSigner, type SendgridEvents } from './sendgrid-events.ts'
+import { createSendgridTemplates } from './sendgrid-templates.ts'
 
 /** The providers beside SES, each as its own service over the one model of `mail/`. */
 export interface Providers {
@@ -113,9 +115,12 @@ export function createProviders({
         })
   const sendgridEvents = createSendgridEvents({ batches: sendgridBatches, clock, ids })
   const mailgunEvents = createMailgunEvents({ batches: mailgunBatches, clock, ids })
-  mail.listen('sendgrid', { deliveries: url !== undefined, receive: sendgridEvents.reported })
-  mail.listen('mailgun', { deliveries: url !== undefined, receive: mailgunEvents.reported })
+  const wants = (kind: 'delivery' | 'delay') => kind === 'delivery' && url !== undefined
+  mail.listen('sendgrid', { wants, receive: sendgridEvents.reported })
+  mail.listen('mailgun', { wants, receive: mailgunEvents.reported })
 
+  const sendgridTemplates = createSendgridTemplates({ store, clock, ids })
+  const mailgunTemplates = createMailgunTemplates({ store, clock, ids })
   const cloudflareRate = rate(documented.cloudflare)
   const batches = [sendgridBatches, mailgunBatches].filter((one) => one !== undefined)
   return {
@@ -127,6 +132,7 @@ export function createProviders({
       submission: submission('sendgrid'),
       events: sendgridEvents,
       senders,
+      templates: sendgridTemplates,
     }),
     mailgun: createMailgun({
       store,
@@ -136,6 +142,7 @@ export function createProviders({
       submission: submission('mailgun'),
       events: mailgunEvents,
       senders,
+      templates: mailgunTemplates,
     }),
     mailchannels: createMailchannels({ ids, rate: rate(), submission: submission('mailchannels'), senders }),
     cloudflareEmail: createCloudflareEmail({
@@ -151,6 +158,6 @@ export function createProviders({
     tellsEvents: url !== undefined,
     start: () => batches.forEach((one) => one.start()),
     stop: async () => void (await Promise.all(batches.map((one) => one.stop()))),
-    reset: () => batches.forEach((one) => one.reset()),
+    reset: () => [...batches, sendgridTemplates, mailgunTemplates].forEach((one) => one.reset()),
   }
 }

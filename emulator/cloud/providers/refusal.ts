@@ -12,6 +12,8 @@ export type ProviderErrorCode =
   | 'unsupported-media-type'
   | 'too-large'
   | 'rate-limited'
+  // Only faults say this.
+  | 'unavailable'
 
 export type ProviderError = EmulatorError<ProviderErrorCode>
 

@@ -101,6 +101,8 @@ function occurrencesOf(report: MailReport): readonly Occurrence[] {
       return [{ event: 'spamreport' }]
     case 'bounce':
       return bounceOf(report.bounce)
+    case 'delay':
+      return []
   }
 }
 

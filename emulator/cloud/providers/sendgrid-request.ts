@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { checkAddress } from '../mail/address.ts'
 import { decodeBase64, isHeaderName, type Mailbox, type ProviderMessage } from './outgoing.ts'
+import type { JsonObject } from '../../../contracts/json.ts'
 import { parseBody, refuseFields, type FieldIssue } from './refusal.ts'
+import type { SendgridTemplates } from './sendgrid-templates.ts'
 
 /**
  * The body of `POST /v3/mail/send`, with SendGrid's own words for what is wrong.
@@ -114,7 +116,11 @@ export interface SendgridRequest {
 const threeDays = 72 * 3600
 
 /** Throws `invalid` with an issue for each fault. */
-export function readSendgridRequest(body: unknown, now: number): SendgridRequest {
+export function readSendgridRequest(
+  body: unknown,
+  now: number,
+  renderTemplate: SendgridTemplates['render'],
+): SendgridRequest {
   const parsed = parseBody(requestBody, body)
   const issues: FieldIssue[] = []
   const fault = (field: string | null, message: string) => void issues.push({ field, message })
@@ -142,7 +148,12 @@ export function readSendgridRequest(body: unknown, now: number): SendgridRequest
   )
   const messages = parsed.personalizations.map((one, index): SendgridMessage => {
     const field = `personalizations.${index}`
-    if (one.subject === undefined && (parsed.subject ?? '') === '' && index === subjectless(parsed)) {
+    const { template_id: template } = parsed
+    // The active version brings the subject and the content; what the request says of them is not looked at.
+    const rendered =
+      template === undefined ? undefined : renderTemplate(template, (one.dynamic_template_data ?? {}) as JsonObject)
+    const subject = [rendered?.subject, one.subject, parsed.subject].find((text) => (text ?? '') !== '')
+    if (subject === undefined && (template !== undefined || index === subjectless(parsed))) {
       fault(
         'subject',
         'The subject is required. You can get around this requirement if you use a template with a subject defined or if every personalization has a subject defined.',
@@ -164,9 +175,13 @@ export function readSendgridRequest(body: unknown, now: number): SendgridRequest
         cc,
         bcc,
         replyTo,
-        subject: substitute(one.subject ?? parsed.subject ?? ''),
-        text: plain === undefined ? undefined : substitute(plain),
-        html: html === undefined ? undefined : substitute(html),
+        ...(rendered === undefined
+          ? {
+              subject: substitute(subject ?? ''),
+              text: plain === undefined ? undefined : substitute(plain),
+              html: html === undefined ? undefined : substitute(html),
+            }
+          : { subject: subject ?? '', text: rendered.text, html: rendered.html }),
         headers: { ...headers, ...readHeaders(one.headers ?? {}, `${field}.headers`, fault) },
         attachments,
       },
@@ -195,13 +210,7 @@ function checkCounts({ personalizations }: Parsed, fault: Fault): void {
 }
 
 function checkContent({ content, template_id: template }: Parsed, fault: Fault): void {
-  if (template !== undefined) {
-    fault(
-      'template_id',
-      `The template "${template.slice(0, 80)}" does not exist: Offload keeps no SendGrid templates. Send the content itself.`,
-    )
-    return
-  }
+  if (template !== undefined) return
   if (content === undefined || content.length === 0) {
     fault(
       'content',

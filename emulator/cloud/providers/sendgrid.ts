@@ -5,6 +5,7 @@ import type { Submission } from './model.ts'
 import type { RateState, RateWindow } from './rate-window.ts'
 import { smtpHost, type SendgridEvents } from './sendgrid-events.ts'
 import { readSendgridRequest, type SendgridRequest } from './sendgrid-request.ts'
+import type { SendgridTemplates } from './sendgrid-templates.ts'
 import type { Senders } from './senders.ts'
 
 export interface SendgridAnswer {
@@ -20,6 +21,7 @@ export interface Sendgrid {
   send(body: unknown): Promise<SendgridAnswer>
   /** What the provider says to a request, without sending or counting it. */
   check(body: unknown): SendgridRequest
+  readonly templates: SendgridTemplates
 }
 
 export function createSendgrid({
@@ -30,6 +32,7 @@ export function createSendgrid({
   submission,
   events,
   senders,
+  templates,
 }: {
   store: Store
   clock: Clock
@@ -38,14 +41,16 @@ export function createSendgrid({
   submission: Submission
   events: SendgridEvents
   senders: Senders
+  templates: SendgridTemplates
 }): Sendgrid {
   const check: Sendgrid['check'] = (body) => {
-    const read = readSendgridRequest(body, clock.now())
+    const read = readSendgridRequest(body, clock.now(), templates.render)
     for (const { message } of read.messages) senders.check(message.from.address)
     return read
   }
   return {
     check,
+    templates,
     async send(body) {
       const state = rate.take()
       const { messages, sandbox } = check(body)

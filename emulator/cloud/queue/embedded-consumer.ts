@@ -6,7 +6,7 @@ import type { QueueEngine } from './operation.ts'
  * is visible again at once, while messages in flight to consumers outside keep their visibility.
  */
 export function embeddedConsumer(
-  { store, registry, messages, receivers }: QueueEngine,
+  { write, registry, messages, receivers }: QueueEngine,
   name: string,
   { visibilityTimeoutMs }: { readonly visibilityTimeoutMs: number },
 ): QueuePort {
@@ -17,22 +17,22 @@ export function embeddedConsumer(
       return held && { ...held, attributes: held.attributes ?? {} }
     },
     async delete({ receiptHandle }) {
-      await store.write(() => messages.remove(registry.get(name), receiptHandle))
+      await write(() => messages.remove(registry.get(name), receiptHandle))
     },
     async renew({ receiptHandle }, until) {
-      await store.write(() => messages.renew(registry.get(name), receiptHandle, until))
+      await write(() => messages.renew(registry.get(name), receiptHandle, until))
     },
     async release({ receiptHandle }) {
-      await store.write(() => messages.giveBack(registry.get(name), [{ receiptHandle }]))
+      await write(() => messages.giveBack(registry.get(name), [{ receiptHandle }]))
     },
     async defer({ receiptHandle }, at) {
-      await store.write(() => messages.setVisibleAt(registry.get(name), receiptHandle, at))
+      await write(() => messages.setVisibleAt(registry.get(name), receiptHandle, at))
     },
     async deadLetter({ receiptHandle }, reason) {
       const { settings } = registry.get(name)
       // Nothing is thrown away: a queue without a dead-letter queue gets one when it first needs it.
       const target = registry.find(settings.redrive?.target ?? '') ?? registry.create(`${name}-dlq`, {})
-      await store.write(() => messages.bury(registry.get(name), target, receiptHandle, reason))
+      await write(() => messages.bury(registry.get(name), target, receiptHandle, reason))
     },
   }
 }

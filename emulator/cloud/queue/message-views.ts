@@ -1,7 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
-import type { Store } from '../../kernel/store.ts'
-import type { Fifo } from './fifo.ts'
-import type { Counts, PeekedMessage } from './message.ts'
+import type { Counts, Message, PeekedMessage } from './message.ts'
+import type { MessageStore } from './message-store.ts'
 import type { Queue } from './registry.ts'
 
 /** What can be asked of the messages without receiving them. */
@@ -21,59 +20,50 @@ export interface MessageViews {
 }
 
 export interface MessageViewsOptions {
-  readonly store: Store
   readonly clock: Clock
-  readonly fifo: Fifo
+  readonly kept: MessageStore
   readonly expire: (queue: Queue) => void
-  readonly totalOf: (queue: number) => number
 }
 
-export function createMessageViews({ store, clock, fifo, expire, totalOf }: MessageViewsOptions): MessageViews {
-  const first = (column: string, queue: number, which: string, ...values: number[]) =>
-    store.get<{ at: number }>(
-      `SELECT ${column} AS at FROM queue_messages INDEXED BY queue_messages_due
-       WHERE queue = ? ${which} ORDER BY visible_at LIMIT 1`,
-      queue,
-      ...values,
-    )?.at
+const peeked = ({ messageId, reason, receiveCount, bodyBytes, sentAt }: Message): PeekedMessage => ({
+  messageId,
+  reason,
+  receiveCount,
+  bodyBytes,
+  sentAt,
+})
+
+export function createMessageViews({ clock, kept, expire }: MessageViewsOptions): MessageViews {
+  const nextReadyAt = ({ id, settings }: Queue) => {
+    const shelf = kept.shelf(id)
+    if (settings.fifo) return shelf.groups.nextReadyAt()
+    return (shelf.visible().top() ?? shelf.hidden().top())?.visibleAt
+  }
 
   return {
-    isQueued: (messageIds) =>
-      store.get(
-        'SELECT 1 FROM queue_messages WHERE message_id IN (SELECT value FROM json_each(?)) LIMIT 1',
-        JSON.stringify(messageIds),
-      ) !== undefined,
-    isReady: ({ id, settings }) =>
-      settings.fifo
-        ? fifo.isReady(id, clock.now())
-        : first('visible_at', id, 'AND visible_at <= ?', clock.now()) !== undefined,
-    nextReadyAt: ({ id, settings }) => (settings.fifo ? fifo.nextReadyAt(id) : first('visible_at', id, '')),
-    nextShownAt: ({ id }) => first('visible_at', id, 'AND visible_at > ?', clock.now()),
+    isQueued(messageIds) {
+      const wanted = new Set(messageIds)
+      for (const { messageId } of kept.all()) if (wanted.has(messageId)) return true
+      return false
+    },
+    isReady: (queue) => (nextReadyAt(queue) ?? Infinity) <= clock.now(),
+    nextReadyAt,
+    nextShownAt: ({ id }) => kept.shelf(id).hidden().top()?.visibleAt,
     count(queue) {
-      store.tx(() => expire(queue))
-      const later = store.get<{ all: number; delayed: number }>(
-        `SELECT COUNT(*) AS "all", COUNT(*) FILTER (WHERE receive_count = 0) AS delayed
-         FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? AND visible_at > ?`,
-        queue.id,
-        clock.now(),
-      ) ?? { all: 0, delayed: 0 }
-      const visibleNow = Math.max(0, totalOf(queue.id) - later.all)
-      return { visible: visibleNow, inFlight: later.all - later.delayed, delayed: later.delayed }
+      expire(queue)
+      const shelf = kept.shelf(queue.id)
+      const delayed = shelf.delayed()
+      return { visible: shelf.visible().size, inFlight: shelf.hidden().size - delayed, delayed }
     },
     oldestAgeMs(queue) {
-      const sentAt = first('sent_at', queue.id, 'AND visible_at <= ?', clock.now())
-      return sentAt === undefined ? undefined : Math.max(0, clock.now() - sentAt)
+      const oldest = kept.shelf(queue.id).visible().top()
+      return oldest === undefined ? undefined : Math.max(0, clock.now() - oldest.sentAt)
     },
     peek(queue, most) {
-      store.tx(() => expire(queue))
-      return store
-        .all<Omit<PeekedMessage, 'reason'> & { reason: string | null }>(
-          `SELECT message_id AS messageId, reason, receive_count AS receiveCount, octet_length(body) AS bodyBytes, sent_at AS sentAt
-           FROM queue_messages INDEXED BY queue_messages_due WHERE queue = ? ORDER BY visible_at, receive_count, id LIMIT ?`,
-          queue.id,
-          most,
-        )
-        .map((row) => ({ ...row, reason: row.reason ?? undefined }))
+      expire(queue)
+      const shelf = kept.shelf(queue.id)
+      const visible = shelf.visible().first(most)
+      return [...visible, ...shelf.hidden().first(most - visible.length)].map(peeked)
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { MessageAttributes } from './contents.ts'
+import type { Placed } from './heap.ts'
 
 /** A message that was checked and may be added to a queue. */
 export interface Draft {
@@ -69,49 +70,34 @@ export interface PeekedMessage {
   readonly sentAt: number
 }
 
-/** A row as a receive reads it. */
-export interface MessageRow {
-  id: number
-  messageId: string
-  receiveCount: number
-  firstReceivedAt: number
+/** A message in memory. Times are epoch milliseconds. */
+export interface Message extends Placed {
+  /** Grows with each message that comes into any queue. */
+  readonly id: number
+  readonly queue: number
+  readonly messageId: string
+  /** Undefined in a standard queue. */
+  readonly group: string | undefined
+  readonly md5: string
+  readonly attributes: MessageAttributes | undefined
+  readonly system: Readonly<Record<string, string>> | undefined
+  /** The queue that it came from, in a dead-letter queue, and why. */
+  readonly source: string | undefined
+  readonly reason: string | undefined
+  readonly sentAt: number
+  readonly bodyBytes: number
   visibleAt: number
-  sentAt: number
-  group: string | null
-  source: string | null
-  md5: string
-  attributes: string | null
-  system: string | null
-  body: string
+  receiveCount: number
+  /** The time of sending until then. */
+  firstReceivedAt: number
+  embedded: boolean
+  /** Whether it lies among the hidden ones of its queue. */
+  hidden: boolean
+  /** Undefined where only the table has it. */
+  body: string | undefined
+  /** Whether the table has it. */
+  readonly stored: boolean
+  /** Its neighbours in its group. */
+  ahead: Message | undefined
+  behind: Message | undefined
 }
-
-export const rowColumns = `id, message_id AS messageId, receive_count AS receiveCount,
-  first_received_at AS firstReceivedAt, visible_at AS visibleAt, sent_at AS sentAt, group_id AS "group", source, md5,
-  attributes, system, body`
-
-/**
- * What changes has the same size before and after a receive (first_received_at begins as the time of sending), so that
- * SQLite overwrites a few bytes and does not write a long body again.
- */
-export const messageTables = `
-  CREATE TABLE IF NOT EXISTS queue_messages (
-    id INTEGER PRIMARY KEY,
-    queue INTEGER NOT NULL,
-    visible_at INTEGER NOT NULL,
-    receive_count INTEGER NOT NULL DEFAULT 0,
-    first_received_at INTEGER NOT NULL,
-    embedded INTEGER NOT NULL DEFAULT 0,
-    sent_at INTEGER NOT NULL,
-    message_id TEXT NOT NULL,
-    group_id TEXT,
-    source TEXT,
-    reason TEXT,
-    md5 TEXT NOT NULL,
-    attributes TEXT,
-    system TEXT,
-    body TEXT NOT NULL
-  );
-  CREATE INDEX IF NOT EXISTS queue_messages_due ON queue_messages (queue, visible_at, receive_count);
-  CREATE INDEX IF NOT EXISTS queue_messages_embedded ON queue_messages (queue) WHERE embedded = 1;
-  CREATE INDEX IF NOT EXISTS queue_messages_group ON queue_messages (queue, group_id) WHERE group_id IS NOT NULL;
-`

@@ -5,21 +5,12 @@ import type { Store } from '../../kernel/store.ts'
 import { createDeadLetters, type DeadLetters } from './dead-letters.ts'
 import { createFifo } from './fifo.ts'
 import { createHolders } from './holders.ts'
-import { createInFlight } from './in-flight.ts'
-import {
-  messageTables,
-  rowColumns,
-  type Draft,
-  type HeldMessage,
-  type Holding,
-  type Inserted,
-  type MessageRow,
-  type Take,
-} from './message.ts'
+import type { Draft, HeldMessage, Holding, Inserted, Message, Take } from './message.ts'
+import { createMessageStore } from './message-store.ts'
 import { createMessageViews, type MessageViews } from './message-views.ts'
-import { readReceipt } from './receipt-handle.ts'
 import type { Queue, Registry } from './registry.ts'
 import { createRetention } from './retention.ts'
+import { tenantOf } from './tenant.ts'
 
 /** The messages of all queues. What changes something must be called inside a transaction. */
 export interface Messages extends MessageViews, Pick<DeadLetters, 'moveBack'> {
@@ -58,137 +49,74 @@ export interface MessagesOptions {
   readonly changed: (queue: number) => void
 }
 
-/** Whose job a message carries, as the worker reads it: the attribute, else the body's own field in any dialect. */
-const tenantOfMessage = `coalesce(attributes ->> '$.CompanyId.value', CASE WHEN json_valid(body) THEN
-  coalesce(body ->> '$.tenant_id', body ->> '$.company_id', body ->> '$.companyid', '0') END)`
-
 export function createMessages(options: MessagesOptions): Messages {
   const { store, clock, ids, registry, changed } = options
-  store.define(messageTables)
+  const kept = createMessageStore(options)
   const fifo = createFifo(options)
-  const { hold, holder } = createHolders(options)
-  const inFlight = createInFlight({ store, clock, limit: options.inFlightLimit })
-  const retention = createRetention(options)
+  const { hold, holder } = createHolders({ clock, kept })
+  const retention = createRetention({ clock, kept })
 
-  const totals = new Map<number, number>()
-  for (const { queue, total } of store.all<{ queue: number; total: number }>(
-    'SELECT queue, COUNT(*) AS total FROM queue_messages GROUP BY queue',
-  )) {
-    totals.set(queue, total)
-  }
-  const added = (queue: number, count: number) =>
-    store.afterCommit(() => {
-      totals.set(queue, (totals.get(queue) ?? 0) + count)
-      if (count > 0) changed(queue)
-    })
-  /** After a message of a FIFO queue was deleted or shown, the next of its group may be ready. */
-  const touched = (queue: Queue, group: string | null) => {
-    if (group === null) return
-    fifo.refresh(queue.id, [group])
-    store.afterCommit(() => changed(queue.id))
-  }
-  /** One that is hidden leaves those in flight; one whose time was over may not have been counted. */
-  const left = (queue: Queue, { visibleAt }: Pick<MessageRow, 'visibleAt'>) => {
-    if (visibleAt > clock.now() && inFlight.drop(queue.id)) store.afterCommit(() => changed(queue.id))
-  }
+  /** Tells, once it is committed, that a message of the queue may be ready to be received. */
+  const touched = (queue: number) => store.afterCommit(() => changed(queue))
 
-  const expire = (queue: Queue) => {
-    const gone = retention.expire(queue)
-    if (gone === undefined) return
-    fifo.refresh(queue.id, gone.groups)
-    added(queue.id, -gone.count)
+  /** How many messages of a queue may still be received without one being deleted. */
+  const room = (queue: Queue) => {
+    const shelf = kept.shelf(queue.id)
+    return Math.max(0, options.inFlightLimit - shelf.hidden().size + shelf.delayed())
   }
+  /** Where the queue was full, who waits for room is told. The next of a FIFO queue's group may be ready. */
+  const released = (queue: Queue, message: Message, wasFull: boolean) => {
+    if (wasFull || message.group !== undefined) touched(queue.id)
+  }
+  const isFull = (queue: Queue) => room(queue) === 0
+
+  const expire = (queue: Queue) => store.tx(() => void retention.expire(queue))
 
   /** Those that may still be handed out; `find` is asked again where some were too old. */
-  const young = (queue: Queue, find: () => MessageRow[]): MessageRow[] => {
+  const young = (queue: Queue, find: () => Message[]): Message[] => {
     for (;;) {
-      const rows = find()
-      const old = rows.filter((row) => retention.isTooOld(queue, row))
-      if (old.length === 0) return rows
-      for (const { id } of old) store.run('DELETE FROM queue_messages WHERE id = ?', id)
-      fifo.refresh(
-        queue.id,
-        old.map(({ group }) => group),
-      )
-      added(queue.id, -old.length)
+      const messages = find()
+      const old = messages.filter((message) => retention.isTooOld(queue, message))
+      if (old.length === 0) return messages
+      for (const message of old) kept.remove(message)
     }
   }
 
   const add = (queue: Queue, draft: Draft): Inserted => {
     const messageId = ids.next('message')
     const sequence = draft.fifo && fifo.nextSequence()
-    const now = clock.now()
+    const visibleAt = draft.delayMs === 0 ? clock.now() : Math.ceil(clock.deadline(draft.delayMs))
     const system = sequence === undefined ? draft.system : { ...draft.system, SequenceNumber: sequence }
-    store.run(
-      `INSERT INTO queue_messages
-         (queue, visible_at, first_received_at, sent_at, message_id, group_id, md5, attributes, system, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      queue.id,
-      draft.delayMs === 0 ? now : Math.ceil(clock.deadline(draft.delayMs)),
-      now,
-      now,
-      messageId,
-      draft.fifo?.group ?? null,
-      draft.md5,
-      draft.attributes === undefined ? null : JSON.stringify(draft.attributes),
-      system === undefined ? null : JSON.stringify(system),
-      draft.body,
-    )
-    if (draft.fifo) fifo.refresh(queue.id, [draft.fifo.group])
-    added(queue.id, 1)
+    kept.add(queue.id, draft, { messageId, visibleAt, system })
+    touched(queue.id)
     return { messageId, sequence }
   }
 
-  const views = createMessageViews({ store, clock, fifo, expire, totalOf: (queue) => totals.get(queue) ?? 0 })
-  const deadLetters = createDeadLetters({ ...options, fifo, added, add })
+  const views = createMessageViews({ clock, kept, expire })
+  const deadLetters = createDeadLetters({ ...options, kept, touched, add })
 
   const recovered = store.tx(() => {
-    const rows = store.all<{ queue: number; group: string | null }>(
-      'UPDATE queue_messages SET visible_at = ?, embedded = 0 WHERE embedded = 1 RETURNING queue, group_id AS "group"',
-      clock.now(),
-    )
-    for (const { queue, group } of rows) fifo.refresh(queue, [group])
-    return rows.length
+    const held = [...kept.all()].filter(({ embedded }) => embedded)
+    for (const message of held) kept.change(message, { visibleAt: clock.now(), embedded: false })
+    return held.length
   })
 
-  const visible = (queue: Queue, now: number, most: number) =>
-    store.all<MessageRow>(
-      `SELECT ${rowColumns} FROM queue_messages INDEXED BY queue_messages_due
-       WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, receive_count, id LIMIT ?`,
-      queue.id,
-      now,
-      most,
-    )
+  const visible = (queue: Queue, most: number) => kept.shelf(queue.id).visible().first(most)
 
   /** Whole groups, as far as the receive has room: the first group's messages in order, then the next group's. */
-  const nextOfGroups = (queue: Queue, now: number, most: number) => {
-    const rows: MessageRow[] = []
-    for (const group of fifo.readyGroups(queue.id, now, most)) {
-      if (rows.length === most) break
-      rows.push(...fifo.next(queue.id, group, now, most - rows.length))
+  const nextOfGroups = (queue: Queue, most: number) => {
+    const { groups } = kept.shelf(queue.id)
+    const now = clock.now()
+    const messages: Message[] = []
+    for (const group of groups.ready(now, most)) {
+      if (messages.length === most) break
+      messages.push(...groups.next(group, now, most - messages.length))
     }
-    return rows
+    return messages
   }
 
-  const visibleAtAfter = (queue: Queue, now: number, visibilityMs = queue.settings.visibilityMs) =>
-    visibilityMs === 0 ? now : Math.ceil(clock.deadline(visibilityMs))
-
-  /** Nobody asks a standard queue whether the handle was stale, so that one statement does. */
-  const removeStandard = (queue: Queue, receiptHandle: string): Holding => {
-    const receipt = readReceipt(receiptHandle, queue.id)
-    const row = store.get<Pick<MessageRow, 'visibleAt'>>(
-      `DELETE FROM queue_messages WHERE id = ? AND queue = ? AND receive_count = ? AND substr(message_id, 1, 8) = ?
-       RETURNING visible_at AS visibleAt`,
-      receipt.id,
-      queue.id,
-      receipt.receive,
-      receipt.message,
-    )
-    if (row === undefined) return 'gone'
-    added(queue.id, -1)
-    left(queue, row)
-    return 'held'
-  }
+  const visibleAtAfter = (queue: Queue, visibilityMs = queue.settings.visibilityMs) =>
+    visibilityMs === 0 ? clock.now() : Math.ceil(clock.deadline(visibilityMs))
 
   return {
     ...views,
@@ -203,109 +131,74 @@ export function createMessages(options: MessagesOptions): Messages {
       return inserted
     },
     take(queue, { most, visibilityMs, embedded }) {
-      expire(queue)
-      const now = clock.now()
-      const room = inFlight.room(queue.id, most)
-      if (room === 0) return []
+      retention.expire(queue)
+      const wanted = Math.min(most, room(queue))
+      if (wanted === 0) return []
       const find = queue.settings.fifo ? nextOfGroups : visible
-      const rows = deadLetters.without(queue, () => young(queue, () => find(queue, now, room)))
-      const visibleAt = visibleAtAfter(queue, now, visibilityMs)
-      const held = rows.map((row) => hold(queue, row, now, visibleAt, embedded))
-      inFlight.add(queue.id, held.length)
-      if (queue.settings.fifo)
-        fifo.refresh(
-          queue.id,
-          rows.map(({ group }) => group),
-        )
-      return held
+      const messages = deadLetters.without(queue, () => young(queue, () => find(queue, wanted)))
+      const visibleAt = visibleAtAfter(queue, visibilityMs)
+      return messages.map((message) => hold(queue, message, visibleAt, embedded))
     },
     takeAgain(queue, taken, visibilityMs) {
-      const holders = taken.map(({ receiptHandle, visibleAt }) => {
-        const { row } = holder(queue, receiptHandle)
-        return row?.visibleAt === visibleAt ? row : undefined
-      })
-      if (holders.includes(undefined)) return undefined
-      const visibleAt = visibleAtAfter(queue, clock.now(), visibilityMs)
-      for (const row of holders) {
-        if (row !== undefined) store.run('UPDATE queue_messages SET visible_at = ? WHERE id = ?', visibleAt, row.id)
+      const held: Message[] = []
+      for (const { receiptHandle, visibleAt } of taken) {
+        const { message } = holder(queue, receiptHandle)
+        if (message?.visibleAt !== visibleAt) return undefined
+        held.push(message)
       }
-      fifo.refresh(
-        queue.id,
-        holders.map((row) => row?.group ?? null),
-      )
+      const visibleAt = visibleAtAfter(queue, visibilityMs)
+      for (const message of held) kept.change(message, { visibleAt })
       return taken.map((message) => ({ ...message, visibleAt }))
     },
     giveBack(queue, taken) {
       for (const { receiptHandle } of taken) {
-        const { row } = holder(queue, receiptHandle)
-        if (row === undefined) continue
-        store.run(
-          'UPDATE queue_messages SET visible_at = ?, receive_count = receive_count - 1, embedded = 0 WHERE id = ?',
-          clock.now(),
-          row.id,
-        )
-        touched(queue, row.group)
-        left(queue, row)
+        const { message } = holder(queue, receiptHandle)
+        if (message === undefined) continue
+        kept.change(message, {
+          visibleAt: clock.now(),
+          receiveCount: message.receiveCount - 1,
+          embedded: false,
+        })
       }
-      store.afterCommit(() => changed(queue.id))
+      touched(queue.id)
     },
     remove(queue, receiptHandle) {
-      if (!queue.settings.fifo) return removeStandard(queue, receiptHandle)
-      const { holding, row } = holder(queue, receiptHandle)
-      if (row !== undefined) {
-        store.run('DELETE FROM queue_messages WHERE id = ?', row.id)
-        added(queue.id, -1)
-        touched(queue, row.group)
-        left(queue, row)
+      const { holding, message } = holder(queue, receiptHandle)
+      if (message !== undefined) {
+        const wasFull = isFull(queue)
+        kept.remove(message)
+        released(queue, message, wasFull)
       }
       return holding
     },
     setVisibleAt(queue, receiptHandle, at) {
-      const { holding, row } = holder(queue, receiptHandle)
-      if (row !== undefined) {
-        store.run('UPDATE queue_messages SET visible_at = ?, embedded = 0 WHERE id = ?', Math.ceil(at), row.id)
-        touched(queue, row.group)
-        // A message that was visible is in flight again.
-        if (row.visibleAt <= clock.now()) inFlight.add(queue.id, 1)
-        store.afterCommit(() => changed(queue.id))
+      const { holding, message } = holder(queue, receiptHandle)
+      if (message !== undefined) {
+        kept.change(message, { visibleAt: Math.ceil(at), embedded: false })
+        touched(queue.id)
       }
       return holding
     },
     renew(queue, receiptHandle, until) {
-      const { row } = holder(queue, receiptHandle)
-      if (row === undefined) return
-      store.run('UPDATE queue_messages SET visible_at = ? WHERE id = ?', Math.ceil(until), row.id)
-      touched(queue, row.group)
+      const { message } = holder(queue, receiptHandle)
+      if (message !== undefined) kept.change(message, { visibleAt: Math.ceil(until) })
     },
     bury(queue, target, receiptHandle, reason) {
-      const { holding, row } = holder(queue, receiptHandle)
-      if (row !== undefined) {
-        deadLetters.move(row, queue, target, reason)
-        left(queue, row)
-      }
+      const { holding, message } = holder(queue, receiptHandle)
+      if (message !== undefined) deadLetters.move(message, queue, target, reason)
       return holding
     },
-    purge(queue) {
-      const { changes } = store.run('DELETE FROM queue_messages WHERE queue = ?', queue.id)
-      fifo.clear(queue.id)
-      added(queue.id, -changes)
-    },
+    purge: (queue) => kept.purge(queue.id),
     clear(tenant) {
-      if (tenant === undefined) fifo.forget()
-      for (const queue of registry.all()) {
-        const which = tenant === undefined ? '' : `AND ${tenantOfMessage} = ?`
-        const gone = store.all<{ group: string | null }>(
-          `DELETE FROM queue_messages WHERE queue = ? ${which} RETURNING group_id AS "group"`,
-          queue.id,
-          ...(tenant === undefined ? [] : [String(tenant)]),
-        )
-        fifo.refresh(
-          queue.id,
-          gone.map(({ group }) => group),
-        )
-        added(queue.id, -gone.length)
+      if (tenant === undefined) {
+        fifo.forget()
+        for (const { id } of registry.all()) kept.purge(id)
+        return
+      }
+      for (const message of [...kept.all()]) {
+        if (tenantOf(message.attributes, kept.bodyOf(message)) === String(tenant)) kept.remove(message)
       }
     },
-    isFull: (queue) => inFlight.room(queue.id, 1) === 0,
+    isFull,
   }
 }

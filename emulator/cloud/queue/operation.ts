@@ -7,9 +7,13 @@ import type { MoveTasks } from './move-tasks.ts'
 import type { Receivers } from './receivers.ts'
 import type { Registry } from './registry.ts'
 
+/** Group commit (`store.write`); at once where nothing that a group could share has to reach a disk. */
+export type Write = <T>(run: () => T) => Promise<T>
+
 /** What an operation works on. */
 export interface QueueEngine {
   readonly store: Store
+  readonly write: Write
   readonly clock: Clock
   readonly registry: Registry
   readonly messages: Messages

@@ -7,7 +7,7 @@ import { embeddedConsumer } from './embedded-consumer.ts'
 import type { Counts, PeekedMessage } from './message.ts'
 import { createMessages, type Messages } from './messages.ts'
 import { createMoveTasks } from './move-tasks.ts'
-import type { QueueEngine } from './operation.ts'
+import type { QueueEngine, Write } from './operation.ts'
 import { enqueue } from './operations/send-message.ts'
 import { createOperations, type Operations } from './operations/table.ts'
 import { createReceivers } from './receivers.ts'
@@ -64,8 +64,9 @@ export interface QueuesOptions {
 
 export function createQueues(options: QueuesOptions): Queues {
   const { store, clock, ids, journal, account, maximumMessageSize, inFlightLimit = 120_000 } = options
+  const write: Write = store.durable ? store.write : async (run) => store.tx(run)
   const registry = createRegistry(options)
-  const receivers = createReceivers({ store, clock, registry, messages: () => messages })
+  const receivers = createReceivers({ write, clock, registry, messages: () => messages })
   const messages: Messages = createMessages({
     store,
     clock,
@@ -76,7 +77,17 @@ export function createQueues(options: QueuesOptions): Queues {
     changed: receivers.wake,
   })
   const moveTasks = createMoveTasks({ store, clock, ids, registry, messages })
-  const engine: QueueEngine = { store, clock, registry, messages, receivers, moveTasks, account, maximumMessageSize }
+  const engine: QueueEngine = {
+    store,
+    write,
+    clock,
+    registry,
+    messages,
+    receivers,
+    moveTasks,
+    account,
+    maximumMessageSize,
+  }
   moveTasks.resume()
 
   return {

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../kernel/clock.ts'
-import type { Store } from '../../kernel/store.ts'
 import { overLimit, queueNotFound } from './errors.ts'
 import type { HeldMessage, Take } from './message.ts'
 import type { Messages } from './messages.ts'
+import type { Write } from './operation.ts'
 import type { Queue, Registry } from './registry.ts'
 
 export interface Receive extends Take {
@@ -38,13 +38,13 @@ interface Line {
 }
 
 export interface ReceiversOptions {
-  readonly store: Store
+  readonly write: Write
   readonly clock: Clock
   readonly registry: Registry
   readonly messages: () => Messages
 }
 
-export function createReceivers({ store, clock, registry, messages }: ReceiversOptions): Receivers {
+export function createReceivers({ write, clock, registry, messages }: ReceiversOptions): Receivers {
   const lines = new Map<number, Line>()
   let closed = false
 
@@ -75,7 +75,7 @@ export function createReceivers({ store, clock, registry, messages }: ReceiversO
   const isRefused = (queue: Queue) => !queue.settings.fifo && messages().isFull(queue)
 
   const takeNow = (queue: Queue, receive: Receive) =>
-    store.write(() => {
+    write(() => {
       const target = registry.get(queue.name)
       const held = messages().take(target, receive)
       if (held.length === 0 && isRefused(target)) throw overLimit()
@@ -104,7 +104,7 @@ export function createReceivers({ store, clock, registry, messages }: ReceiversO
 
   const hand = async (queue: number, line: Line) => {
     try {
-      const served = await store.write(() => {
+      const served = await write(() => {
         const taken: { receiver: Receiver; held: HeldMessage[] }[] = []
         const target = registry.byId(queue)
         if (target === undefined) return taken
@@ -128,7 +128,7 @@ export function createReceivers({ store, clock, registry, messages }: ReceiversO
   // Who left between the take and its commit must not take the messages along.
   const giveBack = (queue: number, held: readonly HeldMessage[]) => {
     const owner = registry.byId(queue)
-    if (owner !== undefined && !closed) void store.write(() => messages().giveBack(owner, held))
+    if (owner !== undefined && !closed) void write(() => messages().giveBack(owner, held))
   }
 
   return {

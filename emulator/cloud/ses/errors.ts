@@ -16,10 +16,21 @@ export type SesErrorCode =
   | 'identity-exists'
   | 'identity-not-found'
   | 'not-suppressed'
+  | 'configuration-set-not-found'
+  | 'configuration-set-exists'
+  | 'configuration-set-invalid'
+  | 'configuration-set-paused'
+  | 'event-destination-not-found'
+  | 'event-destination-exists'
+  | 'topic-invalid'
+  | 'mail-from-not-verified'
   | 'invalid-next-token'
   | 'unknown-operation'
   | 'malformed-input'
   | 'request-too-large'
+  // Only faults say these.
+  | 'unavailable'
+  | 'internal-failure'
 
 export class SesError extends EmulatorError<SesErrorCode> {}
 
@@ -68,5 +79,39 @@ export const identityNotFound = (name: string) =>
 
 export const notSuppressed = (address: string) =>
   new SesError('not-suppressed', `Email address ${address} does not exist on your suppression list.`)
+
+export const configurationSetNotFound = (name: string) =>
+  new SesError('configuration-set-not-found', `Configuration set <${name}> does not exist.`, {
+    reason:
+      `Configuration set <${name}> does not exist. Create it: ` +
+      `aws sesv2 create-configuration-set --configuration-set-name ${name} --endpoint-url URL`,
+  })
+
+export const configurationSetExists = (name: string) =>
+  new SesError('configuration-set-exists', `Configuration set <${name}> already exists.`)
+
+export const configurationSetInvalid = (sentence: string) => new SesError('configuration-set-invalid', sentence)
+
+export const configurationSetPaused = (name: string) =>
+  new SesError('configuration-set-paused', `Sending paused for configuration set <${name}>.`)
+
+export const eventDestinationNotFound = (name: string) =>
+  new SesError('event-destination-not-found', `No EventDestination found for ${name}`)
+
+export const eventDestinationExists = (name: string, set: string) =>
+  new SesError('event-destination-exists', `Event destination <${name}> already exists in configuration set <${set}>.`)
+
+export const topicInvalid = (arn: string) =>
+  new SesError(
+    'topic-invalid',
+    `Invalid SNS topic <${arn.slice(0, 300)}>: arn:aws:sns:REGION:ACCOUNT:NAME is expected.`,
+  )
+
+// Nobody recorded AWS's sentence; this is its documentation's.
+export const mailFromNotVerified = () =>
+  new SesError(
+    'mail-from-not-verified',
+    'The message could not be sent because Amazon SES could not read the MX record required to use the specified MAIL FROM domain.',
+  )
 
 export const invalidNextToken = () => new SesError('invalid-next-token', 'The specified token is not valid.')

@@ -2,12 +2,15 @@ import type { Ids } from '../../kernel/ids.ts'
 import type { MailProvider } from '../mail/provider.ts'
 import type { MailReport } from '../mail/reports.ts'
 import type { Webhooks } from '../mail/webhooks.ts'
+import { eventContextOf, type Events } from './events.ts'
+import { bounceRecord, complaintRecord, deliveryRecord, mailRecord } from './records.ts'
+import { snsContentType } from './topics.ts'
 
 export interface NotificationSettings {
   /** A queue's name. */
   readonly queue?: string | undefined
   readonly url?: string | undefined
-  /** Milliseconds (a delay) by which a notification may be late; they then come out of order. */
+  /** Milliseconds (a delay) by which a notification or event may be late; they then come out of order. */
   readonly delay?: number | undefined
 }
 
@@ -15,6 +18,7 @@ export interface NotificationDeps {
   readonly mail: MailProvider
   readonly webhooks: Webhooks
   readonly ids: Ids
+  readonly events: Events
   readonly account: string
   readonly region: string
   readonly settings: NotificationSettings
@@ -22,91 +26,47 @@ export interface NotificationDeps {
   readonly publish: (queue: string, body: string) => void
 }
 
-/** Publishes what became of SES's mails, in SES's JSON, as SNS does with raw message delivery. */
-export function publishNotifications({
-  mail,
-  webhooks,
-  ids,
-  account,
-  region,
-  settings,
-  publish,
-}: NotificationDeps): void {
+/**
+ * Publishes what became of SES's mails, in SES's JSON, as SNS does with raw message delivery; and the events of those
+ * that were sent with a configuration set.
+ */
+export function publishNotifications(deps: NotificationDeps): void {
+  const { mail, webhooks, ids, events, account, region, settings, publish } = deps
   const { queue, url, delay = 0 } = settings
-  webhooks.sign('ses', () => ({ 'x-amz-sns-message-type': 'Notification', 'x-amz-sns-rawdelivery': 'true' }))
+  const notify = (report: MailReport) => {
+    if (queue === undefined && url === undefined) return
+    const notification = notificationOf(report)
+    if (notification === undefined) return
+    const body = JSON.stringify({ ...notification, mail: mailRecord(report, { account, region }) })
+    if (queue !== undefined) publish(queue, body)
+    if (url !== undefined) webhooks.add({ provider: 'ses', url, body, contentType: snsContentType })
+  }
   mail.listen('ses', {
-    deliveries: queue !== undefined || url !== undefined,
+    wants(kind, { context }) {
+      if (kind === 'delivery' && (queue !== undefined || url !== undefined)) return true
+      const set = eventContextOf(context)?.configurationSet
+      return set !== undefined && events.wanted(set, kind === 'delay' ? 'deliveryDelay' : kind)
+    },
     // By identity, so that the same run has the same disorder.
     delay: ({ id }) => (delay * parseInt(ids.stable(8, 'ses-notification', id), 16)) / 0xffffffff,
     receive(report) {
-      const body = JSON.stringify(notificationOf(report, { account, region }))
-      if (queue !== undefined) publish(queue, body)
-      // SNS says text/plain, also where it is JSON.
-      if (url !== undefined) webhooks.add({ provider: 'ses', url, body, contentType: 'text/plain; charset=UTF-8' })
+      events.reported(report)
+      notify(report)
     },
   })
 }
 
-const time = (at: number) => new Date(at).toISOString()
-
 /** Source: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html */
-function notificationOf(report: MailReport, { account, region }: { account: string; region: string }) {
-  const mail = {
-    timestamp: time(report.sentAt),
-    source: report.from,
-    sourceArn: `arn:aws:ses:${region}:${account}:identity/${report.from.slice(report.from.lastIndexOf('@') + 1)}`,
-    sendingAccountId: account,
-    messageId: report.messageId,
-    destination: report.to,
-  }
+function notificationOf(report: MailReport): Record<string, unknown> | undefined {
   switch (report.kind) {
-    case 'bounce': {
-      const { type, subType, status, diagnostic, reportingMta } = report.bounce
-      const bouncedRecipients = report.recipients.map((emailAddress) => ({
-        emailAddress,
-        // An automatic answer carries no delivery status.
-        ...(status === '' ? {} : { action: 'failed', status, diagnosticCode: diagnostic }),
-      }))
-      return {
-        notificationType: 'Bounce',
-        bounce: {
-          feedbackId: report.id,
-          bounceType: type,
-          bounceSubType: subType,
-          bouncedRecipients,
-          timestamp: time(report.at),
-          ...(diagnostic.startsWith('smtp;') ? { remoteMtaIp: '127.0.0.1' } : {}),
-          ...(reportingMta === '' ? {} : { reportingMTA: reportingMta }),
-        },
-        mail,
-      }
-    }
+    case 'bounce':
+      return { notificationType: 'Bounce', bounce: bounceRecord(report) }
     case 'complaint':
-      return {
-        notificationType: 'Complaint',
-        complaint: {
-          feedbackId: report.id,
-          complaintSubType: null,
-          complainedRecipients: report.recipients.map((emailAddress) => ({ emailAddress })),
-          timestamp: time(report.at),
-          userAgent: 'Amazon SES Mailbox Simulator',
-          complaintFeedbackType: 'abuse',
-          arrivalDate: time(report.at),
-        },
-        mail,
-      }
+      return { notificationType: 'Complaint', complaint: complaintRecord(report) }
     case 'delivery':
-      return {
-        notificationType: 'Delivery',
-        delivery: {
-          timestamp: time(report.at),
-          processingTimeMillis: report.at - report.sentAt,
-          recipients: report.recipients,
-          smtpResponse: report.response,
-          reportingMTA: 'a8-70.smtp-out.amazonses.com',
-          remoteMtaIp: '127.0.0.1',
-        },
-        mail,
-      }
+      return { notificationType: 'Delivery', delivery: deliveryRecord(report) }
+    // Only events tell of delays.
+    case 'delay':
+      return undefined
   }
 }

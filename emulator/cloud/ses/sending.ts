@@ -11,8 +11,11 @@ import type { MailProvider } from '../mail/provider.ts'
 import { readRaw, type RawMessage } from '../mail/raw-message.ts'
 import { idPrefix } from '../mail/reports.ts'
 import { isSimulator } from '../mail/simulator.ts'
+import type { ConfigurationSets } from './configuration-sets.ts'
 import {
+  configurationSetPaused,
   invalidParameter,
+  mailFromNotVerified,
   messageTooLong,
   notVerified,
   quotaExceeded,
@@ -20,7 +23,10 @@ import {
   SesError,
   sendingPaused,
 } from './errors.ts'
+import { eventHeader, type EventContext, type Events } from './events.ts'
 import type { Identities } from './identities.ts'
+import type { MailFroms } from './mail-from.ts'
+import { isMalware } from './malware.ts'
 import { readTemplateData, render } from './rendering.ts'
 import type { TemplateContent, Templates } from './templates.ts'
 
@@ -43,6 +49,8 @@ export interface Envelope {
   readonly replyTo?: readonly string[] | undefined
   readonly tags?: readonly Tag[] | undefined
   readonly configurationSet?: string | undefined
+  /** What was called, such as `SendEmail`: events tell it. */
+  readonly operation: string
   /** Bytes that a whole message may have: 10 MB in SES v1, 40 MB in v2. */
   readonly largest: number
 }
@@ -94,7 +102,10 @@ export interface SendingDeps {
   readonly mail: MailProvider
   readonly allowance: Allowance
   readonly identities: Identities
+  readonly mailFroms: MailFroms
   readonly templates: Templates
+  readonly configurationSets: ConfigurationSets
+  readonly events: Events
   readonly enabled: () => boolean
   readonly sandbox: boolean
   readonly region: string
@@ -116,11 +127,16 @@ const removedFields = [
 /** From request to message: each check in SES's order, then the provider model. */
 export function createSending(deps: SendingDeps): Sending {
   const { store, clock, ids, journal, mail, allowance, identities, templates, enabled, sandbox, region } = deps
+  const { mailFroms, configurationSets, events } = deps
   const host = region === 'us-east-1' ? 'email.amazonses.com' : `${region}.amazonses.com`
 
   /** Checks and books; throws what SES answers. `senders` are the addresses that must be verified in the sandbox. */
   const admit = (envelope: Envelope, senders: readonly string[], recipients: readonly string[]) => {
     checkNames(envelope)
+    const { configurationSet } = envelope
+    if (configurationSet !== undefined && !configurationSets.get(configurationSet).sendingEnabled) {
+      throw configurationSetPaused(configurationSet)
+    }
     if (!enabled()) throw sendingPaused()
     if (sandbox) {
       const failed = [...senders, ...recipients.filter((address) => !isSimulator(address))].filter(
@@ -128,10 +144,18 @@ export function createSending(deps: SendingDeps): Sending {
       )
       if (failed.length > 0) throw notVerified([...new Set(failed)], region)
     }
+    if (senders.some((sender) => mailFroms.refuses(sender))) throw mailFromNotVerified()
     const counted = recipients.filter((address) => !isSimulator(address)).length
     const verdict = allowance.take(recipients.length, counted)
     if (verdict === 'rate') throw rateExceeded()
     if (verdict === 'quota') throw quotaExceeded()
+  }
+
+  const contextOf = (envelope: Envelope, messageId: string, raw: Buffer): EventContext | undefined => {
+    const { configurationSet, operation, tags = [] } = envelope
+    if (configurationSet === undefined) return undefined
+    const plain = tags.map(({ name, value }) => ({ name, value }))
+    return { configurationSet, operation, tags: plain, header: eventHeader(raw, messageId) }
   }
 
   const handOver = async (
@@ -141,8 +165,22 @@ export function createSending(deps: SendingDeps): Sending {
     raw: Buffer,
     messageId: string,
   ) => {
-    const context: Json = { tags: (envelope.tags ?? []).map(({ name, value }) => ({ name, value })) }
-    await mail.accept({ provider: 'ses', messageId, from, recipients, raw, context })
+    const context = contextOf(envelope, messageId, raw)
+    const told = { messageId, from, to: recipients, sentAt: clock.now() }
+    const sent = () => {
+      if (context !== undefined) events.sent(told, context)
+    }
+    if (isMalware(raw)) {
+      await store.write(() => {
+        journal.record({ type: 'mail.refused', provider: 'ses', reason: 'Bad content: it contains a virus (EICAR).' })
+        mail.statistics.count('ses', 'rejects', 1)
+        sent()
+        if (context !== undefined) events.rejected(told, context, 'Bad content')
+      })
+      return { messageId }
+    }
+    const kept = context === undefined ? {} : { context: context as unknown as Json }
+    await mail.accept({ provider: 'ses', messageId, from, recipients, raw, ...kept, alongside: sent })
     return { messageId }
   }
 
@@ -171,6 +209,7 @@ export function createSending(deps: SendingDeps): Sending {
   const raw: Sending['raw'] = async (envelope, data) => {
     if (data.length > envelope.largest) throw messageTooLong(data.length, envelope.largest)
     const message = readRaw(data)
+    const own = headerEnvelope(envelope, message)
     const header = addressHeader(message.headers, 'from')
     if (header.length === 0) throw invalidParameter("Missing required header 'From'.")
     const from = checked(envelope.from ?? header[0]?.address ?? '').address
@@ -184,16 +223,15 @@ export function createSending(deps: SendingDeps): Sending {
         ...(message.headers.has('date') ? {} : { Date: mailDate(clock.now()) }),
       },
     })
-    admit(envelope, senders, recipients)
-    return await handOver(envelope, from, recipients, rewritten, messageId)
+    admit(own, senders, recipients)
+    return await handOver(own, from, recipients, rewritten, messageId)
   }
 
-  const contentOf = (template: TemplateRef): TemplateContent =>
-    'name' in template ? templates.get(template.name).content : template.content
+  const found = (template: TemplateRef) => ('name' in template ? templates.get(template.name) : template)
 
   const templated = async (
     envelope: Envelope,
-    content: TemplateContent,
+    { name: templateName = '', content }: { readonly name?: string; readonly content: TemplateContent },
     data: readonly (string | undefined)[],
     more: Pick<SimpleContent, 'headers' | 'attachments'> = {},
   ) => {
@@ -210,8 +248,17 @@ export function createSending(deps: SendingDeps): Sending {
       // SES accepts it, and only an event tells that nothing was sent ("Rendering Failure").
       const { from, recipients } = readEnvelope(envelope)
       admit(envelope, [from.address], recipients)
-      await store.write(() => journal.record({ type: 'mail.refused', provider: 'ses', reason: error.message }))
-      return { messageId: newMessageId() }
+      const messageId = newMessageId()
+      const header = { headersTruncated: false, headers: [], commonHeaders: { messageId } }
+      const context = contextOf(envelope, messageId, Buffer.alloc(0))
+      await store.write(() => {
+        journal.record({ type: 'mail.refused', provider: 'ses', reason: error.message })
+        if (context === undefined) return
+        const told = { messageId, from: from.address, to: recipients, sentAt: clock.now() }
+        events.sent(told, { ...context, header })
+        events.renderingFailed(told, { ...context, header }, { errorMessage: error.message, templateName })
+      })
+      return { messageId }
     }
     return await simple(envelope, { ...rendered, ...more })
   }
@@ -238,11 +285,11 @@ export function createSending(deps: SendingDeps): Sending {
     simple: (envelope, content) => noting(() => simple(envelope, content)),
     raw: (envelope, data) => noting(() => raw(envelope, data)),
     templated: (envelope, template, data, more) =>
-      noting(async () => await templated(envelope, contentOf(template), [data], more)),
+      noting(async () => await templated(envelope, found(template), [data], more)),
     bulk: (envelope, template, defaultData, entries) =>
       noting(async () => {
         if (entries.length > mostRecipients) throw invalidParameter(`Recipient count exceeds ${mostRecipients}.`)
-        const content = contentOf(template)
+        const content = found(template)
         const results: BulkResult[] = []
         for (const { destination, data, tags } of entries) {
           const own = { ...envelope, destination, tags: [...(envelope.tags ?? []), ...(tags ?? [])] }
@@ -255,6 +302,23 @@ export function createSending(deps: SendingDeps): Sending {
         }
         return results
       }),
+  }
+}
+
+/** A raw message names its configuration set and its tags in its own header, where the request does not. */
+function headerEnvelope(envelope: Envelope, { headers }: RawMessage): Envelope {
+  const given = headers.get('x-ses-configuration-set')?.[0] ?? ''
+  const tags = (headers.get('x-ses-message-tags') ?? [])
+    .flatMap((value) => value.split(/[,;]/))
+    .filter((pair) => pair.trim() !== '')
+    .map((pair) => {
+      const [name = '', value = ''] = pair.split('=', 2)
+      return { name: name.trim(), value: value.trim() }
+    })
+  return {
+    ...envelope,
+    configurationSet: envelope.configurationSet ?? (given === '' ? undefined : given),
+    tags: [...(envelope.tags ?? []), ...tags],
   }
 }
 
@@ -307,12 +371,14 @@ function checkHeaderName(name: string): string {
 
 function checkNames({ tags = [], configurationSet }: Envelope): void {
   for (const { name, value } of tags) {
-    if (!/^[A-Za-z0-9_-]{1,256}$/.test(name) && !name.startsWith('ses:')) {
-      throw invalidParameter(
-        `Invalid tag name <${name}>: only alphanumeric ASCII characters, '_', and '-' are allowed.`,
-      )
+    if (name === '') throw invalidParameter('The tag name must be specified.')
+    if (value === '') throw invalidParameter('The tag value must be specified.')
+    if (name.length > 255) throw invalidParameter('Tag name cannot exceed 255 characters.')
+    if (!/^[A-Za-z0-9_-]+$/.test(name) && !name.startsWith('ses:')) {
+      throw invalidParameter(`Invalid tag name <${name}>: only alphanumeric ASCII characters, '_',  '-' are allowed.`)
     }
-    if (!/^[A-Za-z0-9_.@-]{1,256}$/.test(value)) {
+    if (value.length > 255) throw invalidParameter('Tag value cannot exceed 255 characters.')
+    if (!/^[A-Za-z0-9_.@-]+$/.test(value)) {
       throw invalidParameter(
         `Invalid tag value <${value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed.`,
       )

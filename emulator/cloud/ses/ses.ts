@@ -7,10 +7,14 @@ import type { MailProvider } from '../mail/provider.ts'
 import type { DataPoint } from '../mail/statistics.ts'
 import type { Suppression } from '../mail/suppression.ts'
 import type { Webhooks } from '../mail/webhooks.ts'
+import { createConfigurationSets, type ConfigurationSets } from './configuration-sets.ts'
+import { createEvents } from './events.ts'
 import { createIdentities, type Identities } from './identities.ts'
+import { createMailFroms, type MailFroms } from './mail-from.ts'
 import { publishNotifications, type NotificationSettings } from './notifications.ts'
 import { createSending, type Sending } from './sending.ts'
 import { createTemplates, type Templates } from './templates.ts'
+import { createTopics, type TopicSubscription } from './topics.ts'
 
 export interface SesSettings {
   /** Recipients a second, for callers outside. */
@@ -20,13 +24,17 @@ export interface SesSettings {
   /** 200 recipients a day, 1 a second, verified identities only. */
   readonly sandbox: boolean
   readonly notifications: NotificationSettings
+  /** Where SNS topics go, by their names; one that is not named goes to the queue of its name. */
+  readonly topics: Readonly<Record<string, TopicSubscription>>
 }
 
 /** Amazon SES without its protocols: what v1 (Query) and v2 (REST) both speak to. */
 export interface Ses {
   readonly sending: Sending
   readonly identities: Identities
+  readonly mailFroms: MailFroms
   readonly templates: Templates
+  readonly configurationSets: ConfigurationSets
   readonly suppression: Suppression
   readonly allowance: Allowance
   readonly sandbox: boolean
@@ -35,7 +43,7 @@ export interface Ses {
   sendingEnabled(): boolean
   enableSending(enabled: boolean): void
   statistics(): DataPoint[]
-  /** Forgets identities, templates and what was sent. */
+  /** Forgets identities, templates, configuration sets and what was sent. */
   reset(): void
 }
 
@@ -47,6 +55,7 @@ export function createSes({
   mail,
   webhooks,
   publish,
+  ensureQueue,
   account,
   region,
   sender,
@@ -61,6 +70,8 @@ export function createSes({
   webhooks: Webhooks
   /** Sends a message to a queue in the caller's transaction. */
   publish: (queue: string, body: string) => void
+  /** Creates a queue where there is none of this name. */
+  ensureQueue: (name: string) => void
   account: string
   region: string
   /** The emulator's own sender, verified from the start. */
@@ -76,7 +87,27 @@ export function createSes({
   const allowance = createAllowance({ store, clock, name: 'ses', limits, onError })
   const identities = createIdentities({ store, clock, ids, always: [sender] })
   const templates = createTemplates({ store, clock })
-  publishNotifications({ mail, webhooks, ids, account, region, settings: settings.notifications, publish })
+  const mailFroms = createMailFroms({ store, identities })
+  const topics = createTopics({
+    store,
+    clock,
+    ids,
+    webhooks,
+    subscriptions: settings.topics,
+    publish,
+    ensureQueue,
+    onError,
+  })
+  const configurationSets = createConfigurationSets({
+    store,
+    clock,
+    onTopic(arn) {
+      topics.open(arn)
+      topics.publish(arn, 'Successfully validated SNS topic for Amazon SES event publishing.')
+    },
+  })
+  const events = createEvents({ configurationSets, topics, account, region })
+  publishNotifications({ mail, webhooks, ids, events, account, region, settings: settings.notifications, publish })
 
   return {
     sending: createSending({
@@ -87,13 +118,18 @@ export function createSes({
       mail,
       allowance,
       identities,
+      mailFroms,
       templates,
+      configurationSets,
+      events,
       enabled: sendingEnabled,
       sandbox,
       region,
     }),
     identities,
+    mailFroms,
     templates,
+    configurationSets,
     suppression: mail.suppression,
     allowance,
     sandbox,
@@ -106,6 +142,8 @@ export function createSes({
       store.tx(() => {
         store.run('DELETE FROM ses_account')
         identities.reset()
+        mailFroms.reset()
+        configurationSets.reset()
         templates.reset()
         allowance.reset()
       })

@@ -1,6 +1,9 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { alterationNames } from '../../../contracts/alterations.ts'
+import type { Verdict } from '../../../contracts/invariants/index.ts'
 import { dialects } from '../../../contracts/job.ts'
+import type { Faults } from '../../kernel/faults/faults.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { JobRow } from '../../worker/ledger/tables.ts'
@@ -8,10 +11,12 @@ import type { Views } from '../../worker/ledger/views.ts'
 import type { Callbacks } from '../../worker/callbacks/callbacks.ts'
 import { sendProblem } from '../problem.ts'
 import { eventStream } from './events.ts'
+import { faultsFace } from './faults.ts'
 
 /** What the control API shows and does; the composition root binds it to the services. */
 export interface ControlDeps {
   readonly journal: Journal
+  readonly faults: Faults
   readonly views: Views
   readonly health: () => Record<string, unknown>
   readonly stats: () => Record<string, unknown>
@@ -20,7 +25,9 @@ export interface ControlDeps {
     peek(name: string, limit: number): readonly unknown[]
     redrive(name: string): { moved: number }
   }
-  readonly callbacks: Pick<Callbacks, 'list' | 'get' | 'replay' | 'summary'>
+  readonly callbacks: Pick<Callbacks, 'list' | 'get' | 'replay' | 'probe' | 'summary'>
+  /** Holds the laws against a job, or against everything that has happened since the last reset. */
+  readonly check: (job?: { tenant: number; job: string }) => Promise<readonly Verdict[]>
   /** Retries the failed recipients as a new job; throws `nothing-to-retry`. */
   readonly retry: (job: JobRow, recipient?: string) => Promise<{ job_id: string | number; recipients: number }>
   /** Submits as the plugin would, with invented people or a file's job. */
@@ -68,6 +75,13 @@ const callbackQuery = z.object({
 const logQuery = z.object({
   last: z.coerce.number().int().min(1).max(100_000).default(100),
   job: z.string().optional(),
+})
+const probeRequest = z.strictObject({
+  times: z.int().min(1).max(1000).default(1),
+  concurrency: z.int().min(1).max(50).default(1),
+  tamper: z.array(z.enum(alterationNames)).max(alterationNames.length).default([]),
+  as_sent: z.boolean().default(false),
+  to: z.url({ protocol: /^https?$/ }).optional(),
 })
 const byId = z.object({ id: z.string() })
 
@@ -122,6 +136,8 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
       return { jobs: views.jobs({ limit, tenant: tenantQuery.parse(request.query).tenant }) }
     })
     scope.get('/jobs/:id', (request) => jobView(jobOf(request)))
+    scope.get('/jobs/:id/check', async (request) => ({ verdicts: await deps.check(jobOf(request)) }))
+    scope.get('/check', async () => ({ verdicts: await deps.check() }))
     scope.get('/jobs/:id/recipients', (request) => views.recipients(jobOf(request).id, pageQuery.parse(request.query)))
     scope.post('/jobs/:id/retry', async (request, reply) => {
       const { recipient } = z.object({ recipient: z.string().optional() }).parse(request.body ?? {})
@@ -142,6 +158,12 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
     scope.post('/callbacks/:id/replay', (request, reply) =>
       reply.code(202).send(deps.callbacks.replay(byId.parse(request.params).id)),
     )
+    scope.post('/callbacks/:id/probe', (request) => {
+      const { as_sent: asSent, ...asked } = probeRequest.parse(request.body ?? {})
+      return deps.callbacks.probe(byId.parse(request.params).id, { ...asked, asSent })
+    })
+
+    await scope.register(faultsFace(deps))
 
     scope.get('/log', (request) => {
       const { last, job } = logQuery.parse(request.query)

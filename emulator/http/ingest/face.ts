@@ -5,6 +5,7 @@ import type { Ingest, IngestErrorCode } from '../../cloud/ingest/ingest.ts'
 import type { QueueErrorCode } from '../../cloud/queue/errors.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import { acceptRawBodies, bytesOf } from '../body.ts'
+import { ProblemError } from '../faults/problem-error.ts'
 import { sendProblem, type Problem } from '../problem.ts'
 
 export interface IngestFaceDeps {
@@ -138,6 +139,7 @@ export function ingestFace({ ingest, token, health }: IngestFaceDeps): FastifyPl
       request.headers['content-type'] = 'application/octet-stream'
     })
     scope.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
+      if (error instanceof ProblemError) return refuse(reply.headers(error.headers), error.problem)
       if (error instanceof EmulatorError) {
         const { status, title, more }: Row = isKnown(error.code)
           ? problems[error.code]

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { callbackPaths } from '../../moodle/submission.ts'
 import type { Moodle } from '../../moodle/moodle.ts'
+import { ProblemError } from '../faults/problem-error.ts'
 
 /** The largest callback that is read, in bytes. */
 const bodyLimit = 30 * 1024 * 1024
@@ -17,6 +18,10 @@ export function moodleFace({ moodle }: { moodle: Pick<Moodle, 'receive'> }): Fas
     })
 
     app.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
+      if (error instanceof ProblemError) {
+        const { status, detail } = error.problem
+        return reply.code(status).headers(error.headers).send({ error: 'fault', reason: detail })
+      }
       const status = error.statusCode ?? 500
       if (status >= 500) throw error
       const reason = status === 413 ? `the body is larger than ${bodyLimit} bytes` : error.message

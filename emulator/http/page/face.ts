@@ -1,19 +1,13 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import type { Recipient } from '../../../contracts/job.ts'
-import {
-  callbackPage,
-  queuesPage,
-  settingsPage,
-  verificationPage,
-  type QueueRow,
-  type StuckMessage,
-} from '../../dashboard/details.ts'
+import { callbackPage, queuesPage, settingsPage, type QueueRow, type StuckMessage } from '../../dashboard/details.ts'
 import { html, type Html } from '../../dashboard/html.ts'
 import { callbacksPage, jobPage, jobPath, jobsTable } from '../../dashboard/jobs.ts'
 import { page } from '../../dashboard/layout.ts'
+import { verificationPage } from '../../dashboard/verification.ts'
 import type { SettingsToCopy } from '../../moodle/settings-to-copy.ts'
 import { EmulatorError, messageOf } from '../../kernel/errors.ts'
 import type { Callbacks } from '../../worker/callbacks/callbacks.ts'
+import { normalCode, type Verify } from '../../worker/certificate/verification.ts'
 import type { JobRow } from '../../worker/ledger/tables.ts'
 import type { Views } from '../../worker/ledger/views.ts'
 import { acceptRawBodies } from '../body.ts'
@@ -30,6 +24,8 @@ export interface PageDeps {
   readonly inbox: () => string
 }
 
+const contentSecurity = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+
 /** The pages: plain HTML made here, no script, and forms that post back. */
 export function pageFace(deps: PageDeps): FastifyPluginAsync {
   const { views, callbacks } = deps
@@ -38,10 +34,7 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
     reply
       .type('text/html; charset=utf-8')
       .header('cache-control', 'no-store')
-      .header(
-        'content-security-policy',
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-      )
+      .header('content-security-policy', contentSecurity)
       .header('referrer-policy', 'same-origin')
       .send(page({ title, inbox: deps.inbox(), refresh }, body))
 
@@ -121,19 +114,27 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
   }
 }
 
-/** What the QR code of a certificate opens; reachable by anyone who can reach the port. */
-export function verificationFace({ views, inbox }: Pick<PageDeps, 'views' | 'inbox'>): FastifyPluginAsync {
+/**
+ * What the QR code of a certificate opens; reachable by anyone who can reach the port. Who asks for `application/json`
+ * gets `{valid, code, name, course, date, issuer, sha256}`. 404 for a code that is not ours.
+ */
+export function verificationFace({ verify }: { readonly verify: Verify }): FastifyPluginAsync {
   return async (scope) => {
-    scope.get('/verify/:code', (request, reply) => {
-      const code = (request.params as { code: string }).code.toUpperCase().slice(0, 64)
-      const found = views.certificate(code)
-      const recipient = found === undefined ? undefined : (JSON.parse(found.content) as Recipient)
-      const name = [recipient?.firstname, recipient?.lastname].filter(Boolean).join(' ')
-      const body = verificationPage(code, found === undefined ? undefined : { code, name, issuedAt: found.sent_at })
+    scope.get('/verify/:code', async (request, reply) => {
+      const code = normalCode((request.params as { code: string }).code).slice(0, 64)
+      const certificate = await verify(code)
+      reply
+        .code(certificate === undefined ? 404 : 200)
+        .header('cache-control', 'no-store')
+        .header('vary', 'accept')
+      if (request.headers.accept?.includes('application/json') === true) {
+        return reply.send({ valid: certificate !== undefined, code, ...certificate })
+      }
       return reply
-        .code(found === undefined ? 404 : 200)
         .type('text/html; charset=utf-8')
-        .send(page({ title: 'Certificate', inbox: inbox() }, body))
+        .header('content-security-policy', contentSecurity)
+        .header('referrer-policy', 'no-referrer')
+        .send(page({ title: 'Certificate' }, verificationPage(code, certificate)))
     })
   }
 }

@@ -30,6 +30,7 @@ const table: Readonly<Record<ProviderErrorCode | 'internal', Row>> = {
   'unsupported-media-type': said(400, 10001, 'invalid_request_schema'),
   'too-large': said(400, 10200, 'email.too_big'),
   'rate-limited': said(429, 10004, 'throttled'),
+  unavailable: said(503, 10002, 'internal_server'),
   internal: said(500, 10002, 'internal_server'),
 }
 const isKnown = (code: string): code is ProviderErrorCode => Object.hasOwn(table, code)

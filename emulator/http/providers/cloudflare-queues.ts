@@ -41,6 +41,7 @@ const table: Readonly<Record<Code | 'internal', Row>> = {
   'unsupported-media-type': { status: 400, code: 10208, message: 'JSONRequestBodyMalformed' },
   'too-large': { status: 413, code: 10205, message: 'BatchSizeOutOfBounds' },
   'rate-limited': { status: 429, code: 971, message: 'Please wait and consider throttling your request speed' },
+  unavailable: { status: 503, code: 10001, message: 'InternalServerError' },
   internal: { status: 500, code: 10001, message: 'InternalServerError' },
 }
 const isKnown = (code: string): code is Code => Object.hasOwn(table, code)

@@ -19,6 +19,7 @@ const statuses: Readonly<Record<ProviderErrorCode | 'internal', number>> = {
   'unsupported-media-type': 415,
   'too-large': 413,
   'rate-limited': 429,
+  unavailable: 503,
   internal: 500,
 }
 const isKnown = (code: string): code is ProviderErrorCode => Object.hasOwn(statuses, code)

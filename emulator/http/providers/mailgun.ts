@@ -7,6 +7,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { bytesOf } from '../body.ts'
 import { checkKey, contentTypeOf, openScope, post, secondsUntil } from './face.ts'
 import { readForm } from './form.ts'
+import { mailgunTemplateRoutes } from './mailgun-templates.ts'
 
 /** 25 MB with its attachments. */
 const bodyLimit = 25 * 1024 * 1024
@@ -22,6 +23,7 @@ const table: Readonly<Record<ProviderErrorCode | 'internal', { status: number; m
   'unsupported-media-type': { status: 400 },
   'too-large': { status: 413, message: 'Request Entity Too Large: a message may have 25 MB with its attachments' },
   'rate-limited': { status: 429, message: 'Too Many Requests' },
+  unavailable: { status: 503, message: 'Service Unavailable' },
   internal: { status: 500, message: 'Internal Server Error' },
 }
 const isKnown = (code: string): code is ProviderErrorCode => Object.hasOwn(table, code)
@@ -33,7 +35,7 @@ function keyOf({ headers: { authorization = '' } }: FastifyRequest): string | un
   return key
 }
 
-/** `POST /v3/{domain}/messages`, form or multipart. */
+/** `POST /v3/{domain}/messages`, form or multipart, and the domain's templates. */
 export function mailgunFace({
   mailgun,
   clock,
@@ -58,8 +60,11 @@ export function mailgunFace({
   }
   return async (scope) => {
     openScope(scope, { bodyLimit, answer, isKnown })
-    post(scope, ['/v3/:domain/messages'], async (request, reply) => {
+    const authorize = (request: FastifyRequest) =>
       checkKey(keyOf(request), apiKey, 'Send the key as "Authorization: Basic", user "api", password the key.')
+    mailgunTemplateRoutes(scope, mailgun, authorize)
+    post(scope, ['/v3/:domain/messages'], async (request, reply) => {
+      authorize(request)
       const { domain } = request.params as { domain: string }
       const form = await readForm(bytesOf(request), contentTypeOf(request))
       const { id } = await mailgun.send(domain, form)

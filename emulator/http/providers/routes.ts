@@ -11,6 +11,7 @@ export type ProviderFaceName = (typeof providerFaceNames)[number]
 /** First match wins. What is no call that we know goes to a face too: its 404 has the provider's form. */
 const routes: readonly (readonly [ProviderFaceName, RegExp])[] = [
   ['mailgun', /^\/v3\/(?!mail\/send\/?$)[^/]+\/messages(\.mime)?\/?$/],
+  ['mailgun', /^\/v3\/(?!templates\/)[^/]+\/templates(\/|$)/],
   // No bucket can have names as short as `v3` and `tx`.
   ['sendgrid', /^\/v3\//],
   ['mailchannels', /^\/tx\/v1\//],

@@ -1,9 +1,10 @@
-import type { FastifyPluginAsync, FastifyReply } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { rateOf, type RateState } from '../../cloud/providers/rate-window.ts'
 import { issuesOf, refuse, type ProviderError, type ProviderErrorCode } from '../../cloud/providers/refusal.ts'
 import type { Sendgrid } from '../../cloud/providers/sendgrid.ts'
 import type { EmulatorError } from '../../kernel/errors.ts'
 import { bearerOf, checkKey, contentTypeOf, jsonOf, openScope, post } from './face.ts'
+import { sendgridTemplateRoutes } from './sendgrid-templates.ts'
 
 /** 30 MB with its attachments. */
 const bodyLimit = 30 * 1024 * 1024
@@ -26,6 +27,7 @@ const table: Readonly<Record<ProviderErrorCode | 'internal', { status: number; m
   'unsupported-media-type': { status: 415, message: 'Content-Type should be application/json.' },
   'too-large': { status: 413, message: 'Payload too large: a message may have 30 MB with its attachments.' },
   'rate-limited': { status: 429, message: 'too many requests' },
+  unavailable: { status: 503, message: 'Service Unavailable' },
   internal: { status: 500, message: 'Internal Server Error' },
 }
 
@@ -58,7 +60,7 @@ function withRate(reply: FastifyReply, rate: RateState | undefined): FastifyRepl
   })
 }
 
-/** `POST /v3/mail/send`. */
+/** `POST /v3/mail/send`, and the dynamic templates. */
 export function sendgridFace({
   sendgrid,
   apiKey,
@@ -68,13 +70,17 @@ export function sendgridFace({
 }): FastifyPluginAsync {
   return async (scope) => {
     openScope(scope, { bodyLimit, answer, isKnown: isObjectError })
-    post(scope, ['/v3/mail/send'], async (request, reply) => {
+    const authorize = (request: FastifyRequest) => {
       const key = bearerOf(request)
       const reason =
         key === undefined
           ? 'Permission denied, wrong credentials'
           : 'The provided authorization grant is invalid, expired, or revoked'
       checkKey(key, apiKey, reason)
+    }
+    sendgridTemplateRoutes(scope, sendgrid.templates, authorize)
+    post(scope, ['/v3/mail/send'], async (request, reply) => {
+      authorize(request)
       if (!/^application\/json\s*(;|$)/i.test(contentTypeOf(request))) {
         throw refuse('unsupported-media-type', 'Content-Type should be application/json.')
       }

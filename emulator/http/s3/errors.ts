@@ -20,6 +20,10 @@ export type FaceErrorCode =
   | 'incomplete-body'
   | 'method-not-allowed'
   | 'not-implemented'
+  // Only faults say these.
+  | 'slow-down'
+  | 'service-unavailable'
+  | 'internal'
 
 export type S3ErrorCode = ObjectsErrorCode | FaceErrorCode
 
@@ -324,6 +328,9 @@ const table: Readonly<Record<S3ErrorCode, Wire>> = {
     elements: ({ method }) => [['Method', text(method)]],
   },
   'not-implemented': { status: 501, code: 'NotImplemented' },
+  'slow-down': { status: 503, code: 'SlowDown' },
+  'service-unavailable': { status: 503, code: 'ServiceUnavailable' },
+  internal: { status: 500, code: 'InternalError' },
 }
 
 const isKnown = (code: string): code is S3ErrorCode => Object.hasOwn(table, code)

@@ -6,6 +6,7 @@ import { ObjectsError } from '../../cloud/objects/errors.ts'
 import type { Objects, WireRequest } from '../../cloud/objects/objects.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
+import { chunkSignatures, type SeedSignature } from '../signature/chunks.ts'
 import { verifyRequest } from '../signature/verify.ts'
 import { errorBody, S3Error, wireError } from './errors.ts'
 import { targetOf, type Headers } from './request.ts'
@@ -30,6 +31,7 @@ export function s3Face({ objects, ids, aliases, signers }: S3FaceOptions): Fasti
     app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body))
 
     const identities = new WeakMap<FastifyRequest, { requestId: string; hostId: string }>()
+    const seeds = new WeakMap<FastifyRequest, SeedSignature>()
     const identityOf = (request: FastifyRequest) => {
       let identity = identities.get(request)
       if (identity === undefined) {
@@ -70,7 +72,9 @@ export function s3Face({ objects, ids, aliases, signers }: S3FaceOptions): Fasti
         const target = targetOf(path, headers['host'] ?? '', objects.buckets)
         const asked = { ...target, method, headers, query: new URLSearchParams(query) }
         const body = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
-        return send(reply, await operationOf(asked)(objects, { ...asked, body }))
+        const seed = seeds.get(request)
+        const chunks = seed === undefined ? undefined : chunkSignatures(seed)
+        return send(reply, await operationOf(asked)(objects, { ...asked, body, chunks }))
       },
     })
 
@@ -81,7 +85,7 @@ export function s3Face({ objects, ids, aliases, signers }: S3FaceOptions): Fasti
         throw new S3Error('no-credentials', 'the request carries no signature, neither in its query nor in a header')
       }
       if (authentication === 'header') {
-        if (signers !== undefined) checkHeader(request, signers)
+        if (signers !== undefined) seeds.set(request, checkHeader(request, signers))
         return
       }
       const { bucket, bucketOfHost } = targetOf(wire.path, wire.headers['host'] ?? '', objects.buckets)
@@ -106,12 +110,15 @@ const refusals = {
   'signature-expired': 'time-skewed',
 } as const
 
-function checkHeader(request: FastifyRequest, { credentials, clock }: NonNullable<S3FaceOptions['signers']>): void {
+function checkHeader(
+  request: FastifyRequest,
+  { credentials, clock }: NonNullable<S3FaceOptions['signers']>,
+): SeedSignature {
   const { method, originalUrl, headers } = request
   const now = clock.now()
   const signed = { method, originalUrl, headers, body: new Uint8Array() }
   const verdict = verifyRequest(signed, { credentials, now, service: 's3' })
-  if (verdict.ok) return
+  if (verdict.ok) return verdict.seed
   const { code, message } = verdict
   const details = { ...verdict.details, date: headers['x-amz-date'] ?? headers.date, now }
   if (code === 'unknown-access-key' || code === 'signature-mismatch') throw new ObjectsError(code, message, details)

@@ -8,7 +8,8 @@ import {
 } from '../../cloud/objects/checksums.ts'
 import { ObjectsError } from '../../cloud/objects/errors.ts'
 import { S3Error } from './errors.ts'
-import type { Headers } from './request.ts'
+import type { ChunkMismatch, ChunkSignatures } from '../signature/chunks.ts'
+import type { Headers, S3Request } from './request.ts'
 
 export interface Payload {
   readonly bytes: Uint8Array
@@ -17,11 +18,14 @@ export interface Payload {
 }
 
 /**
- * The bytes of an upload, out of whatever the SDK wrapped them in, checked against the digests that came along.
- * Signatures of single chunks are not looked at. Throws S3Error.
+ * The bytes of an upload, out of whatever the SDK wrapped them in, checked against the digests that came along, and
+ * its chunks against their signatures where signatures are verified. Throws S3Error, ObjectsError.
  */
-export function decodePayload(body: Uint8Array, headers: Headers): Payload {
-  const { bytes, trailers } = isChunked(headers) ? decodeChunks(Buffer.from(body)) : { bytes: body, trailers: {} }
+export function decodePayload({ body, headers, chunks }: Pick<S3Request, 'body' | 'headers' | 'chunks'>): Payload {
+  const signatures = isSignedStream(headers) ? chunks : undefined
+  const { bytes, trailers } = isChunked(headers)
+    ? decodeChunks(Buffer.from(body.buffer, body.byteOffset, body.byteLength), signatures)
+    : { bytes: body, trailers: {} }
   const announced = headers['x-amz-decoded-content-length']
   if (announced !== undefined && Number(announced) !== bytes.byteLength) {
     throw new S3Error('incomplete-body', `${bytes.byteLength} bytes came, ${announced} were announced`)
@@ -39,8 +43,14 @@ function isChunked(headers: Headers): boolean {
   )
 }
 
+/** Whether each chunk of the body is signed. */
+const isSignedStream = (headers: Headers) => (headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING-AWS4-')
+
 /** `aws-chunked`: `size[;chunk-signature=…]CRLF bytes CRLF`, a chunk of size 0, then trailing headers. */
-function decodeChunks(body: Buffer): { bytes: Uint8Array; trailers: Record<string, string> } {
+function decodeChunks(
+  body: Buffer,
+  signatures: ChunkSignatures | undefined,
+): { bytes: Uint8Array; trailers: Record<string, string> } {
   const parts: Buffer[] = []
   const cut = () => new S3Error('incomplete-body', 'an aws-chunked body ended inside a chunk')
   let at = 0
@@ -52,12 +62,14 @@ function decodeChunks(body: Buffer): { bytes: Uint8Array; trailers: Record<strin
     return line
   }
   for (;;) {
-    const [length = ''] = readLine().split(';')
+    const [length = '', ...extensions] = readLine().split(';')
     if (!/^[0-9a-f]{1,8}$/i.test(length)) throw cut()
     const size = parseInt(length, 16)
+    if (size > 0 && body.length < at + size + 2) throw cut()
+    const bytes = body.subarray(at, at + size)
+    refuse(signatures?.chunk(bytes, signatureIn(extensions)))
     if (size === 0) break
-    if (body.length < at + size + 2) throw cut()
-    parts.push(body.subarray(at, at + size))
+    parts.push(bytes)
     at += size + 2
   }
   const trailers: Record<string, string> = {}
@@ -66,7 +78,20 @@ function decodeChunks(body: Buffer): { bytes: Uint8Array; trailers: Record<strin
     const colon = line.indexOf(':')
     if (colon > 0) trailers[line.slice(0, colon).trim().toLowerCase()] = line.slice(colon + 1).trim()
   }
+  const { [trailerSignature]: signature = '', ...signed } = trailers
+  const fields = Object.entries(signed).map(([name, value]) => `${name}:${value}\n`)
+  if (fields.length > 0) refuse(signatures?.trailer(fields.join(''), signature))
   return { bytes: Buffer.concat(parts), trailers }
+}
+
+const trailerSignature = 'x-amz-trailer-signature'
+
+const signatureIn = (extensions: readonly string[]) =>
+  extensions.map((extension) => /^\s*chunk-signature=([0-9a-f]*)\s*$/.exec(extension)?.[1]).find(Boolean) ?? ''
+
+function refuse(mismatch: ChunkMismatch | undefined): void {
+  if (mismatch === undefined) return
+  throw new ObjectsError('signature-mismatch', 'the signature of a chunk does not belong to it', { ...mismatch })
 }
 
 function checkTrailers(headers: Headers, trailers: Headers): void {
@@ -81,7 +106,8 @@ function checkTrailers(headers: Headers, trailers: Headers): void {
 const unhashed =
   /^(UNSIGNED-PAYLOAD|STREAMING-UNSIGNED-PAYLOAD-TRAILER|STREAMING-AWS4-(HMAC-SHA256|ECDSA-P256-SHA256)-PAYLOAD(-TRAILER)?)$/
 
-function checkPayloadHash(bytes: Uint8Array, headers: Headers): void {
+/** Whether a body is what its signature says. Throws S3Error. */
+export function checkPayloadHash(bytes: Uint8Array, headers: Headers): void {
   const given = headers['x-amz-content-sha256']
   if (given === undefined || unhashed.test(given)) return
   if (!/^[0-9a-f]{64}$/i.test(given)) {

@@ -1,5 +1,6 @@
 import type { Buckets } from '../../cloud/objects/buckets.ts'
 import { decodePath } from '../../cloud/objects/sigv4.ts'
+import type { ChunkSignatures } from '../signature/chunks.ts'
 import { S3Error } from './errors.ts'
 
 /** Names in lower case. */
@@ -21,6 +22,8 @@ export interface S3Request extends Target {
   readonly query: URLSearchParams
   readonly headers: Headers
   readonly body: Uint8Array
+  /** Checks the signatures of an aws-chunked body, where signatures are verified. */
+  readonly chunks?: ChunkSignatures | undefined
 }
 
 export interface Answer {

@@ -3,6 +3,7 @@ import type { Ses } from '../../cloud/ses/ses.ts'
 import type { SesError } from '../../cloud/ses/errors.ts'
 import { element, textElement } from '../sqs/xml.ts'
 import { pageOf, readBase64, readInput, readToken } from './input.ts'
+import { configurationSetOperations } from './v1-configuration-sets.ts'
 import { bulkStatus } from './wire-errors.ts'
 
 /** An operation of SES v1: a form's members in, the XML inside `<…Result>` out; undefined where there is no result. */
@@ -42,12 +43,16 @@ const common = {
   ConfigurationSetName: optional,
 }
 
-const envelopeOf = (input: {
-  Source?: string | undefined
-  ReplyToAddresses?: string[] | undefined
-  Tags?: { name: string; value: string }[]
-  ConfigurationSetName?: string | undefined
-}) => ({
+const envelopeOf = (
+  operation: string,
+  input: {
+    Source?: string | undefined
+    ReplyToAddresses?: string[] | undefined
+    Tags?: { name: string; value: string }[]
+    ConfigurationSetName?: string | undefined
+  },
+) => ({
+  operation,
   from: input.Source,
   replyTo: input.ReplyToAddresses,
   tags: input.Tags,
@@ -109,12 +114,13 @@ const contentOf = ({ Template }: z.output<typeof template>) => ({
 
 /** Source: https://docs.aws.amazon.com/ses/latest/APIReference/API_Operations.html */
 export const operations: Readonly<Record<string, Operation>> = {
+  ...configurationSetOperations,
   async SendEmail(ses, given) {
     const input = readInput(sendEmail, given)
     const { Subject, Body } = input.Message
     return sent(
       await ses.sending.simple(
-        { ...envelopeOf(input), destination: input.Destination },
+        { ...envelopeOf('SendEmail', input), destination: input.Destination },
         { subject: Subject.Data, text: Body.Text?.Data, html: Body.Html?.Data },
       ),
     )
@@ -124,7 +130,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     const to = input.Destinations ?? []
     return sent(
       await ses.sending.raw(
-        { ...envelopeOf(input), destination: { to, cc: [], bcc: [] } },
+        { ...envelopeOf('SendRawEmail', input), destination: { to, cc: [], bcc: [] } },
         readBase64(input.RawMessage.Data),
       ),
     )
@@ -133,7 +139,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     const input = readInput(sendTemplated, given)
     return sent(
       await ses.sending.templated(
-        { ...envelopeOf(input), destination: input.Destination },
+        { ...envelopeOf('SendTemplatedEmail', input), destination: input.Destination },
         { name: input.Template },
         input.TemplateData,
       ),
@@ -142,7 +148,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   async SendBulkTemplatedEmail(ses, given) {
     const input = readInput(sendBulkTemplated, given)
     const results = await ses.sending.bulk(
-      { ...envelopeOf(input), tags: input.DefaultTags },
+      { ...envelopeOf('SendBulkTemplatedEmail', input), tags: input.DefaultTags },
       { name: input.Template },
       input.DefaultTemplateData,
       input.Destinations.map(({ Destination, ReplacementTags, ReplacementTemplateData }) => ({
@@ -234,6 +240,29 @@ export const operations: Readonly<Record<string, Operation>> = {
         ),
       )
     return element('VerificationAttributes', entries.join(''))
+  },
+  SetIdentityMailFromDomain(ses, given) {
+    const schema = z.object({
+      Identity: z.string(),
+      MailFromDomain: optional,
+      BehaviorOnMXFailure: z.enum(['UseDefaultValue', 'RejectMessage']).default('UseDefaultValue'),
+    })
+    const { Identity, MailFromDomain, BehaviorOnMXFailure } = readInput(schema, given)
+    ses.mailFroms.set(Identity, MailFromDomain, BehaviorOnMXFailure)
+    return ''
+  },
+  GetIdentityMailFromDomainAttributes(ses, given) {
+    const { Identities } = readInput(z.object({ Identities: list(z.string()).transform((all) => all ?? []) }), given)
+    const entries = Identities.flatMap((name) => {
+      const found = ses.mailFroms.get(name)
+      if (found === undefined) return []
+      const value =
+        textElement('MailFromDomain', found.domain) +
+        textElement('MailFromDomainStatus', found.status) +
+        textElement('BehaviorOnMXFailure', found.onMxFailure)
+      return [element('entry', textElement('key', name) + element('value', value))]
+    })
+    return element('MailFromDomainAttributes', entries.join(''))
   },
   DeleteIdentity(ses, given) {
     ses.identities.remove(readInput(z.object({ Identity: z.string() }), given).Identity)

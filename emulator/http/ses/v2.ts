@@ -5,23 +5,10 @@ import type { TemplateRef } from '../../cloud/ses/sending.ts'
 import type { Ses } from '../../cloud/ses/ses.ts'
 import { suppressionReasons, type Suppressed } from '../../cloud/mail/suppression.ts'
 import { checkAddress } from '../../cloud/mail/address.ts'
+import type { Route } from './route.ts'
 import { pageOf, readBase64, readInput, readToken } from './input.ts'
+import { configurationSetRoutes } from './v2-configuration-sets.ts'
 import { bulkStatus } from './wire-errors.ts'
-
-/** What a request says, from its path, its query and its body. */
-export interface Call {
-  readonly ses: Ses
-  readonly name: string
-  readonly query: unknown
-  readonly body: unknown
-}
-
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** `:name` is the one parameter that a path has. */
-  readonly path: string
-  readonly answer: (call: Call) => object | Promise<object>
-}
 
 const megabyte = 1024 * 1024
 const largest = 40 * megabyte
@@ -125,11 +112,15 @@ const templateRef = ({ TemplateName, TemplateArn, TemplateContent }: z.output<ty
   return { name }
 }
 
-const envelopeOf = (input: {
-  FromEmailAddress?: string | undefined
-  ReplyToAddresses?: string[] | null | undefined
-  ConfigurationSetName?: string | undefined
-}) => ({
+const envelopeOf = (
+  operation: string,
+  input: {
+    FromEmailAddress?: string | undefined
+    ReplyToAddresses?: string[] | null | undefined
+    ConfigurationSetName?: string | undefined
+  },
+) => ({
+  operation,
   from: input.FromEmailAddress,
   replyTo: input.ReplyToAddresses ?? [],
   configurationSet: input.ConfigurationSetName,
@@ -190,8 +181,21 @@ function listIdentities(ses: Ses, given: unknown) {
   }
 }
 
+function mailFromAttributes(ses: Ses, name: string) {
+  const found = ses.mailFroms.get(name)
+  if (found === undefined) return {}
+  return {
+    MailFromAttributes: {
+      MailFromDomain: found.domain,
+      MailFromDomainStatus: found.status.toUpperCase(),
+      BehaviorOnMxFailure: found.onMxFailure === 'RejectMessage' ? 'REJECT_MESSAGE' : 'USE_DEFAULT_VALUE',
+    },
+  }
+}
+
 /** Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Operations.html */
 export const routes: readonly Route[] = [
+  ...configurationSetRoutes,
   {
     method: 'POST',
     path: '/outbound-emails',
@@ -202,7 +206,7 @@ export const routes: readonly Route[] = [
       if (given.length !== 1) {
         throw new SesError('invalid-parameter', 'Content must have exactly one of Simple, Raw and Template.')
       }
-      const envelope = { ...envelopeOf(input), destination: input.Destination, tags: input.EmailTags }
+      const envelope = { ...envelopeOf('SendEmail', input), destination: input.Destination, tags: input.EmailTags }
       const send = () => {
         if (Raw) return ses.sending.raw(envelope, readBase64(Raw.Data))
         if (Template) {
@@ -231,7 +235,7 @@ export const routes: readonly Route[] = [
       const input = readInput(sendBulkEmail, body)
       const { Template } = input.DefaultContent
       const results = await ses.sending.bulk(
-        { ...envelopeOf(input), tags: input.DefaultEmailTags },
+        { ...envelopeOf('SendBulkEmail', input), tags: input.DefaultEmailTags },
         templateRef(Template),
         Template.TemplateData,
         input.BulkEmailEntries.map(({ Destination, ReplacementTags, ReplacementEmailContent }) => ({
@@ -369,9 +373,24 @@ export const routes: readonly Route[] = [
         VerifiedForSendingStatus: true,
         VerificationStatus: 'SUCCESS',
         DkimAttributes: dkim(token),
+        ...mailFromAttributes(ses, name),
         Policies: {},
         Tags: [],
       }
+    },
+  },
+  {
+    method: 'PUT',
+    path: '/identities/:name/mail-from',
+    answer({ ses, name, body }) {
+      const schema = z.object({
+        MailFromDomain: optional,
+        BehaviorOnMxFailure: z.enum(['USE_DEFAULT_VALUE', 'REJECT_MESSAGE']).default('USE_DEFAULT_VALUE'),
+      })
+      const { MailFromDomain, BehaviorOnMxFailure } = readInput(schema, body)
+      const onMxFailure = BehaviorOnMxFailure === 'REJECT_MESSAGE' ? 'RejectMessage' : 'UseDefaultValue'
+      ses.mailFroms.set(name, MailFromDomain === '' ? undefined : MailFromDomain, onMxFailure)
+      return {}
     },
   },
   {

@@ -3,8 +3,9 @@ import { EmulatorError } from '../../kernel/errors.ts'
 import type { SignatureErrorCode } from '../signature/verify.ts'
 
 interface Row {
-  /** In v1, where every refusal is a 400. */
+  /** In v1, where a refusal is a 400 unless `v1Status` says otherwise. */
   readonly v1: string
+  readonly v1Status?: number
   readonly v2: readonly [status: number, type: string]
 }
 
@@ -40,11 +41,24 @@ const table: Readonly<Record<SesErrorCode, Row>> = {
   'identity-exists': { v1: 'AlreadyExists', v2: exists },
   'identity-not-found': { v1: 'InvalidParameterValue', v2: notFound },
   'not-suppressed': { v1: 'InvalidParameterValue', v2: notFound },
+  'configuration-set-not-found': { v1: 'ConfigurationSetDoesNotExist', v2: notFound },
+  'configuration-set-exists': { v1: 'ConfigurationSetAlreadyExists', v2: exists },
+  'configuration-set-invalid': { v1: 'InvalidConfigurationSet', v2: badRequest },
+  'configuration-set-paused': { v1: 'ConfigurationSetSendingPausedException', v2: [400, 'SendingPausedException'] },
+  'event-destination-not-found': { v1: 'EventDestinationDoesNotExist', v2: notFound },
+  'event-destination-exists': { v1: 'EventDestinationAlreadyExists', v2: exists },
+  'topic-invalid': { v1: 'InvalidSNSDestination', v2: badRequest },
+  'mail-from-not-verified': {
+    v1: 'MailFromDomainNotVerifiedException',
+    v2: [400, 'MailFromDomainNotVerifiedException'],
+  },
   'invalid-next-token': { v1: 'InvalidParameterValue', v2: [400, 'InvalidNextTokenException'] },
   'unknown-operation': { v1: 'InvalidAction', v2: [404, 'UnknownOperationException'] },
   'malformed-input': { v1: 'MalformedInput', v2: [400, 'SerializationException'] },
   // Nobody recorded what AWS answers to a body over its limit.
-  'request-too-large': { v1: 'RequestEntityTooLarge', v2: [413, 'RequestEntityTooLargeException'] },
+  'request-too-large': { v1: 'RequestEntityTooLarge', v2: [413, 'RequestEntityTooLargeException'], v1Status: 413 },
+  unavailable: { v1: 'ServiceUnavailable', v2: [503, 'ServiceUnavailableException'], v1Status: 503 },
+  'internal-failure': { v1: 'InternalFailure', v2: [500, 'InternalServiceErrorException'], v1Status: 500 },
 }
 
 export interface WireError {
@@ -62,8 +76,8 @@ export function wireErrorV1(error: unknown): WireError {
     return { status, type, message: error.message }
   }
   if (!(error instanceof SesError)) return { status: 500, type: 'InternalFailure', message: internal }
-  const { v1 } = table[error.code]
-  return { status: error.code === 'request-too-large' ? 413 : 400, type: v1, message: error.message }
+  const { v1, v1Status: status = 400 } = table[error.code]
+  return { status, type: v1, message: error.message }
 }
 
 export function wireErrorV2(error: unknown): WireError {
@@ -89,6 +103,12 @@ export function bulkStatus({ code }: SesError): BulkStatus {
       return ['AccountThrottled', 'ACCOUNT_THROTTLED']
     case 'quota-exceeded':
       return ['AccountDailyQuotaExceeded', 'ACCOUNT_DAILY_QUOTA_EXCEEDED']
+    case 'configuration-set-not-found':
+      return ['ConfigurationSetDoesNotExist', 'CONFIGURATION_SET_NOT_FOUND']
+    case 'configuration-set-paused':
+      return ['ConfigurationSetSendingPaused', 'CONFIGURATION_SET_SENDING_PAUSED']
+    case 'mail-from-not-verified':
+      return ['MailFromDomainNotVerified', 'MAIL_FROM_DOMAIN_NOT_VERIFIED']
     case 'template-not-found':
       return ['TemplateDoesNotExist', 'TEMPLATE_NOT_FOUND']
     case 'validation':

@@ -11,6 +11,7 @@ import {
   type Credentials,
   type Scope,
 } from '../../../contracts/sigv4.ts'
+import type { SeedSignature } from './chunks.ts'
 
 /** Why a signed request is refused; each protocol has these in its table of errors. */
 export type SignatureErrorCode =
@@ -25,7 +26,8 @@ export type SignatureErrorCode =
   | 'signature-expired'
 
 export type SignatureVerdict =
-  | { readonly ok: true }
+  /** With what it was signed: what the signatures of a body's chunks begin with. */
+  | { readonly ok: true; readonly seed: SeedSignature }
   | {
       readonly ok: false
       readonly code: SignatureErrorCode
@@ -229,7 +231,9 @@ export function verifyRequest(request: SignedRequest, { credentials, now, servic
     scope,
     secret,
   })
-  if (equalSignatures(expected.signature, claim.signature)) return { ok: true }
+  if (equalSignatures(expected.signature, claim.signature)) {
+    return { ok: true, seed: { signature: expected.signature, date, scope, secret } }
+  }
   return refuse(
     'signature-mismatch',
     'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.',

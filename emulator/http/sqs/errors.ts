@@ -1,5 +1,6 @@
 import { isQueueError, type QueueErrorCode } from '../../cloud/queue/errors.ts'
 import { messageOf } from '../../kernel/errors.ts'
+import type { FaultErrorCode } from '../faults/refusals.ts'
 import type { SignatureErrorCode } from '../signature/verify.ts'
 
 export type Face = 'json' | 'query'
@@ -19,7 +20,7 @@ const coral = (name: string) => `com.amazon.coral.service#${name}`
 const simple = (name: string) => `AWS.SimpleQueueService.${name}`
 
 /** What each refusal is on the wire, in both protocols. */
-const table: Readonly<Record<QueueErrorCode | SignatureErrorCode | 'internal-failure', Row>> = {
+const table: Readonly<Record<QueueErrorCode | SignatureErrorCode | FaultErrorCode, Row>> = {
   'queue-not-found': {
     status: 400,
     type: sqs('QueueDoesNotExist'),
@@ -80,6 +81,9 @@ const table: Readonly<Record<QueueErrorCode | SignatureErrorCode | 'internal-fai
     type: coral('RequestEntityTooLargeException'),
     code: 'RequestEntityTooLarge',
   },
+  // Only faults say these two.
+  throttled: { status: 400, type: sqs('RequestThrottled'), code: 'RequestThrottled' },
+  unavailable: { status: 503, type: coral('ServiceUnavailable'), code: 'ServiceUnavailable' },
   'internal-failure': {
     status: 500,
     type: coral('InternalFailure'),

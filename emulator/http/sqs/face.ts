@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
 import {
   invalidMessageContents,
   isQueueError,
@@ -15,6 +15,10 @@ import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Credentials } from '../../../contracts/sigv4.ts'
+import { readBody } from '../body.ts'
+import type { DirectFace, Exchange } from '../direct.ts'
+import type { MeetFault } from '../faults/exchange.ts'
+import type { FormAnswer, FormRequest } from '../ses/face.ts'
 import { verifyRequest } from '../signature/verify.ts'
 import { failedEntry, wireError, type Face } from './errors.ts'
 import { parseForm, readMembers, writeAnswer, writeError } from './query.ts'
@@ -33,6 +37,10 @@ export interface SqsFaceOptions {
   readonly ids: Ids
   /** Refuse what none of these has signed; without them signatures are not looked at. */
   readonly credentials?: readonly Credentials[]
+  /** Asked before each operation. */
+  readonly meetFault?: MeetFault
+  /** Answers a form of another service that nobody signed, so that only its body says whose it is. */
+  readonly otherForms?: (asked: FormRequest) => Promise<FormAnswer> | undefined
   readonly onRefusal?: (refusal: SqsRefusal) => void
 }
 
@@ -40,41 +48,39 @@ export interface SqsFaceOptions {
 const bodyLimit = 8 * 1024 * 1024
 const targetPrefix = 'AmazonSQS.'
 const jsonType = 'application/x-amz-json-1.0'
+const xmlType = 'text/xml'
 
 interface Call {
-  readonly face: Face
   readonly action: string
   readonly input: unknown
 }
 
-function targetOf(request: FastifyRequest): string | undefined {
-  const target = request.headers['x-amz-target']
+function targetOf({ headers }: IncomingMessage): string | undefined {
+  const target = headers['x-amz-target']
   return typeof target === 'string' ? target : undefined
 }
 
 /** JSON where the request says so; a form is what everything else is read as. */
-function faceOf(request: FastifyRequest): Face {
+function faceOf(request: IncomingMessage): Face {
   const json =
     targetOf(request) !== undefined || /^application\/(x-amz-)?json/i.test(request.headers['content-type'] ?? '')
   return json ? 'json' : 'query'
 }
 
-function textOf(body: unknown): string {
-  if (!Buffer.isBuffer(body)) return ''
+function textOf(body: Buffer): string {
   if (!isUtf8(body)) throw invalidMessageContents()
   return body.toString()
 }
 
-function pathAndQuery(request: FastifyRequest): readonly [path: string, query: string] {
-  const url = request.originalUrl
+function pathAndQuery(url: string): readonly [path: string, query: string] {
   const mark = url.indexOf('?')
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
 }
 
-function readJson(request: FastifyRequest): Call {
+function readJson(request: IncomingMessage, body: Buffer): Call {
   const target = targetOf(request) ?? ''
   if (!target.startsWith(targetPrefix)) throw unknownOperation(target)
-  const text = textOf(request.body)
+  const text = textOf(body)
   let input: unknown = {}
   try {
     if (text !== '') input = JSON.parse(text)
@@ -84,40 +90,37 @@ function readJson(request: FastifyRequest): Call {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw malformedInput('The body must be a JSON object.')
   }
-  return { face: 'json', action: target.slice(targetPrefix.length), input }
+  return { action: target.slice(targetPrefix.length), input }
 }
 
-function readQuery(request: FastifyRequest): Call {
-  const [, query] = pathAndQuery(request)
-  const { Action: action, ...input } = readMembers([...parseForm(query), ...parseForm(textOf(request.body))])
+function readQuery(url: string, body: Buffer): Call {
+  const [, query] = pathAndQuery(url)
+  const { Action: action, ...input } = readMembers([...parseForm(query), ...parseForm(textOf(body))])
   if (typeof action !== 'string' || action === '') throw missingParameter('Action')
-  return { face: 'query', action, input }
+  return { action, input }
 }
 
-function withQueue(input: unknown, request: FastifyRequest): unknown {
-  const [path] = pathAndQuery(request)
+function withQueue(input: unknown, url: string): unknown {
   const members = input as Record<string, unknown>
+  if ((members.QueueUrl ?? '') !== '') return input
   // Old clients post to the queue's URL and do not name it again.
-  return (members.QueueUrl ?? '') === '' && /^\/[^/]+\/[^/]+\/?$/.test(path) ? { ...members, QueueUrl: path } : input
+  const [path] = pathAndQuery(url)
+  return /^\/[^/]+\/[^/]+\/?$/.test(path) ? { ...members, QueueUrl: path } : input
 }
 
-function callerOf(request: FastifyRequest, reply: FastifyReply, account: string): Caller {
+function callerOf({ request, response, protocol }: Exchange, account: string): Caller {
   return {
-    queueUrl: (name) => `${request.protocol}://${request.headers.host ?? 'localhost'}/${account}/${name}`,
+    queueUrl: (name) => `${protocol}://${request.headers.host ?? 'localhost'}/${account}/${name}`,
     signal() {
       const gone = new AbortController()
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableEnded) gone.abort()
+      response.once('close', () => {
+        if (!response.writableEnded) gone.abort()
       })
-      if (reply.raw.destroyed) gone.abort()
+      if (response.destroyed) gone.abort()
       return gone.signal
     },
   }
 }
-
-const asItIs = (text: unknown) => text as string
-// With a serializer of ours Fastify does not add a charset to the type, which AWS does not send either.
-const send = (reply: FastifyReply, type: string, text: string) => reply.type(type).serializer(asItIs).send(text)
 
 /** `Failed[]` as the wire has it. */
 function withFailures(answer: Answer, face: Face): Answer {
@@ -127,69 +130,99 @@ function withFailures(answer: Answer, face: Face): Answer {
     : { ...answer, Failed: failed.map(({ Id, error }) => failedEntry(Id, error, face)) }
 }
 
-/** SQS, in both its protocols: AWS JSON 1.0 (SDKs since 2024) and Query (forms and XML). */
-export function sqsFace({ queues, clock, ids, credentials, onRefusal }: SqsFaceOptions): FastifyPluginAsync {
-  const operations: Readonly<Record<string, Operation>> = queues.operations
+/** `Content-Type` and further headers as Node takes them raw: names and values by turns. */
+function send(exchange: Exchange, status: number, headers: readonly string[], text: string): void {
+  const { response } = exchange
+  if (response.destroyed) return
+  response.writeHead(status, ['Content-Type', ...headers, 'Content-Length', String(Buffer.byteLength(text))])
+  response.end(text)
+  exchange.answered?.(exchange)
+}
 
-  const refuse = (reply: FastifyReply, thrown: unknown, face: Face, action?: string) => {
-    const requestId = ids.next('request')
+/** SQS, in both its protocols: AWS JSON 1.0 (SDKs since 2024) and Query (forms and XML). */
+export function sqsFace({
+  queues,
+  clock,
+  ids,
+  credentials,
+  meetFault,
+  otherForms,
+  onRefusal,
+}: SqsFaceOptions): DirectFace {
+  const operations: Readonly<Record<string, Operation>> = queues.operations
+  const nextId = requestIds(ids.next('requests'))
+
+  const refuse = (exchange: Exchange, thrown: unknown) => {
+    const { request, operation } = exchange
+    const requestId = nextId()
+    const face = faceOf(request)
     const error = wireError(thrown, face)
-    if (isQueueError(thrown)) onRefusal?.({ at: clock.now(), action, error: thrown })
-    if (error.fault === 'Receiver') {
-      process.stderr.write(`SQS ${action ?? ''}: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+    if (isQueueError(thrown)) onRefusal?.({ at: clock.now(), action: operation, error: thrown })
+    else if (error.fault === 'Receiver') {
+      process.stderr.write(`SQS ${operation ?? ''}: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
     }
-    reply
-      .code(error.status)
-      .header('x-amzn-RequestId', requestId)
-      .header('x-amzn-query-error', `${error.code};${error.fault}`)
-    return face === 'json'
-      ? send(reply, jsonType, JSON.stringify({ __type: error.type, message: error.message }))
-      : send(reply, 'text/xml', writeError(error, requestId))
+    const headers = ['x-amzn-RequestId', requestId, 'x-amzn-query-error', `${error.code};${error.fault}`]
+    if (face === 'json') {
+      const text = JSON.stringify({ __type: error.type, message: error.message })
+      send(exchange, error.status, [jsonType, ...headers], text)
+    } else {
+      send(exchange, error.status, [xmlType, ...headers], writeError(error, requestId))
+    }
   }
 
-  const checkSignature = (request: FastifyRequest) => {
+  const checkSignature = ({ request, url }: Exchange, body: Buffer) => {
     if (credentials === undefined) return
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-    const { method, originalUrl, headers } = request
+    const { method = 'GET', headers } = request
     const verdict = verifyRequest(
-      { method, originalUrl, headers, body },
+      { method, originalUrl: url, headers, body },
       { credentials, now: clock.now(), service: 'sqs' },
     )
     if (!verdict.ok) throw new EmulatorError(verdict.code, verdict.message, verdict.details)
   }
 
-  const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+  const answer = async (exchange: Exchange, body: Buffer) => {
+    const { request, response, url } = exchange
+    const { method = 'GET', headers } = request
     const face = faceOf(request)
-    let action: string | undefined
     try {
-      checkSignature(request)
-      const call = face === 'json' ? readJson(request) : readQuery(request)
-      action = call.action
-      const operation = Object.hasOwn(operations, action) ? operations[action] : undefined
-      if (operation === undefined) throw unknownOperation(action)
-      const outcome = await operation.perform(withQueue(call.input, request), callerOf(request, reply, queues.account))
+      if (method !== 'POST' && method !== 'GET') throw unknownOperation(method)
+      const other = face === 'query' ? otherForms?.({ method, originalUrl: url, headers, body }) : undefined
+      if (other !== undefined) {
+        const { status, headers: given, text } = await other
+        send(exchange, status, [xmlType, ...Object.entries(given).flat()], text)
+        return
+      }
+      checkSignature(exchange, body)
+      const call = face === 'json' ? readJson(request, body) : readQuery(url, body)
+      exchange.operation = call.action
+      const met = meetFault?.({ method, url: `/@sqs${url}`, originalUrl: url, headers, body }, response)
+      if (met !== undefined && !(await met)) return
+      const operation = Object.hasOwn(operations, call.action) ? operations[call.action] : undefined
+      if (operation === undefined) throw unknownOperation(call.action)
+      const outcome = await operation.perform(withQueue(call.input, url), callerOf(exchange, queues.account))
       const members = withFailures(outcome, face)
-      const requestId = ids.next('request')
-      reply.header('x-amzn-RequestId', requestId)
-      return face === 'json'
-        ? send(reply, jsonType, members === undefined ? '' : JSON.stringify(members))
-        : send(reply, 'text/xml', writeAnswer(action, members, requestId))
+      const requestId = nextId()
+      if (face === 'json') {
+        const text = members === undefined ? '' : JSON.stringify(members)
+        send(exchange, 200, [jsonType, 'x-amzn-RequestId', requestId], text)
+      } else {
+        const text = writeAnswer(call.action, members, requestId)
+        send(exchange, 200, [xmlType, 'x-amzn-RequestId', requestId], text)
+      }
     } catch (error) {
-      return refuse(reply, error, face, action)
+      refuse(exchange, error)
     }
   }
 
-  return async (app) => {
-    app.removeAllContentTypeParsers()
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    app.setErrorHandler((error, request, reply) => {
-      const status = (error as { statusCode?: number }).statusCode ?? 500
-      const refusal =
-        status === 413 ? requestTooLarge(bodyLimit) : status < 500 ? malformedInput((error as Error).message) : error
-      return refuse(reply, refusal, faceOf(request))
+  return (exchange) =>
+    readBody(exchange.request, bodyLimit, (tooLarge, body) => {
+      if (tooLarge === null) void answer(exchange, body)
+      else refuse(exchange, requestTooLarge(bodyLimit))
     })
-    app.setNotFoundHandler((request, reply) => refuse(reply, unknownOperation(request.method), faceOf(request)))
-    app.route({ method: ['GET', 'POST'], url: '/', bodyLimit, handler: answer })
-    app.route({ method: ['GET', 'POST'], url: '/*', bodyLimit, handler: answer })
-  }
+}
+
+/** Ids that need be nothing but different: one hash, and a number in its last digits. */
+function requestIds(first: string): () => string {
+  let ordinal = 0
+  return () => first.slice(0, 24) + (ordinal++).toString(16).padStart(12, '0')
 }

@@ -1,7 +1,9 @@
 import { explainAnswer } from '../../../contracts/answers.ts'
-import type { CallbackContent } from '../../../contracts/callback.ts'
+import type { AlterationContext } from '../../../contracts/alterations.ts'
+import type { CallbackContent, CallbackRequest } from '../../../contracts/callback.ts'
 import { encodeCallback } from '../../../contracts/dialects/index.ts'
 import type { Dialect } from '../../../contracts/job.ts'
+import { verify } from '../../../contracts/signature.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import type { CallbackTarget, Place } from './addressing.ts'
@@ -10,9 +12,15 @@ import type { AttemptRow, CallbackRow } from './tables.ts'
 import { CallbackFailure, type CallbackAnswer, type CallbackTransport } from './transport.ts'
 
 export type Outcome =
-  | ({ readonly result: 'attempted'; readonly retryAfter: string | undefined } & Omit<AttemptRow, 'attempt'>)
+  | ({
+      readonly result: 'attempted'
+      readonly retryAfter: string | undefined
+      readonly evidence: Evidence
+    } & Omit<AttemptRow, 'attempt'>)
   /** The host rules refused the address behind the name: nothing was sent. */
   | { readonly result: 'parked'; readonly reason: string }
+  /** Nothing was sent, and it is due at another time (epoch milliseconds). */
+  | { readonly result: 'put-off'; readonly until: number }
   /** We ended it ourselves. */
   | { readonly result: 'stopped' }
 
@@ -21,7 +29,37 @@ const excerptLimit = 2048
 
 const userAgent = 'manireports-offload/1'
 
-type Keys = Pick<CallbackTarget, 'secret' | 'token'>
+export type Keys = Pick<CallbackTarget, 'secret' | 'token'>
+
+/** What the bytes that were sent say of themselves, where the dialect signs. */
+interface Evidence {
+  readonly timestamp?: number
+  readonly verifies?: boolean
+}
+
+function readBack(
+  { body, signature, dialect }: { body: string; signature: string | null; dialect: Dialect },
+  { secret, now }: { secret: string; now: number },
+): Evidence {
+  if (signature === null) return {}
+  const { timestamp } = JSON.parse(body) as { timestamp?: unknown }
+  // The others sign without a time.
+  const stamped = dialect === 'spec' ? timestamp : Math.floor(now / 1000)
+  return {
+    ...(typeof timestamp === 'number' ? { timestamp } : {}),
+    verifies: verify({ secret, body, signature, now, timestamp: stamped }).ok,
+  }
+}
+
+export interface Attempting {
+  readonly clock: Clock
+  readonly keys: Keys
+  readonly send: CallbackTransport
+  /** By how much the clock that stamps it is wrong. */
+  readonly skewMs?: number
+  /** What somebody does to it on its way. */
+  readonly alter?: (request: CallbackRequest, context: AlterationContext) => CallbackRequest
+}
 
 /** A callback's headers and body, stamped and signed at `now`. */
 export function encodeAt(row: CallbackRow, keys: Keys, now: number) {
@@ -33,12 +71,13 @@ export function encodeAt(row: CallbackRow, keys: Keys, now: number) {
 export async function attempt(
   row: CallbackRow,
   place: Extract<Place, { state: 'send' }>,
-  { clock, keys, send }: { clock: Clock; keys: Keys; send: CallbackTransport },
+  { clock, keys, send, skewMs = 0, alter }: Attempting,
 ): Promise<Outcome> {
   const at = clock.now()
   const started = clock.monotonic()
   let body = ''
   let signature: string | null = null
+  let evidence: Evidence = {}
   const log = (fields: {
     status: number | null
     words: string
@@ -52,15 +91,19 @@ export async function attempt(
       milliseconds: Math.round((clock.monotonic() - started) * 10) / 10,
       bytes: Buffer.byteLength(body),
       signature,
+      evidence,
       retryAfter: undefined,
       ...fields,
     }) as const
 
   let answer: CallbackAnswer
   try {
-    const request = encodeAt(row, keys, at)
+    const stampedAt = at + skewMs
+    const signed = encodeAt(row, keys, stampedAt)
+    const request = alter?.(signed, { secret: row.secret ?? keys.secret, now: stampedAt }) ?? signed
     body = request.body
     signature = request.headers['x-signature'] ?? null
+    evidence = readBack({ body, signature, dialect: row.dialect }, { secret: row.secret ?? keys.secret, now: at })
     answer = await send({
       url: place.url,
       headers: { ...request.headers, 'user-agent': userAgent },
@@ -82,7 +125,7 @@ export async function attempt(
     url: place.url,
     ...(location === undefined ? {} : { location }),
   })
-  const evidence = evidenceOf({
+  const hint = evidenceOf({
     id: row.id,
     signed: signature !== null,
     status,
@@ -92,7 +135,7 @@ export async function attempt(
   })
   return log({
     status,
-    words: evidence === undefined ? words : `${words}. ${evidence}`,
+    words: hint === undefined ? words : `${words}. ${hint}`,
     response: excerpt(answer.body, [row.secret ?? keys.secret, keys.token]),
     retryAfter: answer.headers['retry-after'],
   })

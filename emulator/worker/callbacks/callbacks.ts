@@ -5,9 +5,11 @@ import type { Store } from '../../kernel/store.ts'
 import type { CallbackPort } from '../ports.ts'
 import { createAddressing, type CallbackTarget } from './addressing.ts'
 import { createDeliveryLog, type CallbackView, type DeliveryLog } from './delivery-log.ts'
+import { createFaultyAttempt, type CallbackFaults } from './faulty-attempt.ts'
 import { createHostRules } from './host-rules.ts'
 import { createHttpTransport, type ResolveName } from './http-transport.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
+import { createReplays, type ReplayRequest, type ReplayView } from './replays.ts'
 import { createSender, type Sender } from './sender.ts'
 import type { CallbackTransport } from './transport.ts'
 
@@ -35,6 +37,8 @@ export interface Callbacks extends CallbackPort, Pick<DeliveryLog, 'list' | 'get
   release: Sender['release']
   /** Sends it (again) now, stamped and signed anew, and begins the schedule again; attempts are counted on. */
   replay(id: string): CallbackView
+  /** Sends it now, beside the outbox, as often and as wrong as one wants; what the outbox knows of it stays. */
+  probe(id: string, request: ReplayRequest): Promise<ReplayView>
   /** Puts what is parked and now allowed into the queue; returns how many. `start` does it too. */
   unpark: Outbox['unpark']
   /** Forgets the callbacks of one tenant or of all; an attempt in flight leaves no trace. */
@@ -57,6 +61,7 @@ export function createCallbacks({
   settings,
   lookup,
   send,
+  callbackFaults,
 }: {
   store: Store
   clock: Clock
@@ -67,6 +72,8 @@ export function createCallbacks({
   lookup?: ResolveName | undefined
   /** HTTP by default. */
   send?: CallbackTransport | undefined
+  /** What is to go wrong with attempts. */
+  callbackFaults?: CallbackFaults | undefined
 }): Callbacks {
   const { targetOf, delayMs, timeoutMs, retryScheduleMs } = settings
   const rules = createHostRules(settings)
@@ -83,7 +90,9 @@ export function createCallbacks({
     notify: (due) => sender.due(due),
   })
   const errorDelayMs = retryScheduleMs[0] ?? 5000
-  const sender = createSender({ store, clock, outbox, placeOf, targetOf, delayMs, errorDelayMs, transport })
+  const attempt = createFaultyAttempt({ clock, timeoutMs, callbackFaults })
+  const sender = createSender({ store, clock, outbox, placeOf, targetOf, delayMs, errorDelayMs, transport, attempt })
+  const replays = createReplays({ store, clock, journal, targetOf, placeOf, transport })
   const log = createDeliveryLog({ store, now: () => clock.now(), targetOf, delivering: sender.delivering })
 
   return {
@@ -98,6 +107,7 @@ export function createCallbacks({
       outbox.replay(row)
       return log.view(log.find(row.id))
     },
+    probe: (id, request) => replays(log.find(id), request),
     unpark: outbox.unpark,
     reset: outbox.reset,
     start() {

@@ -8,7 +8,7 @@ import { journalUrl, type Addressed, type Place } from './addressing.ts'
 import type { Outcome } from './attempt.ts'
 import type { CallbackErrorCode } from './delivery-log.ts'
 import type { DueRow } from './lanes.ts'
-import { stepAfter } from './retry.ts'
+import { retryAfterMs, stepAfter } from './retry.ts'
 import { defineCallbackTables, type CallbackRow } from './tables.ts'
 
 /** A row that waits, as the sender needs to know it. */
@@ -31,6 +31,8 @@ export interface Outbox {
   /** Writes an attempt's result; returns when the callback is due again, if it is. */
   writeAttempt(row: CallbackRow, outcome: Extract<Outcome, { result: 'attempted' }>): number | undefined
   park(row: Known, reason: string, on: string | null): void
+  /** It is due at another time, untried. */
+  putOff(row: CallbackRow, until: number): number
   /** A job's callbacks that were never tried do not go before `until`. */
   postpone(tenant: number, job: string, until: number): void
   replay(row: CallbackRow): void
@@ -142,6 +144,7 @@ export function createOutbox({
       const { status, words, milliseconds } = outcome
       const now = clock.now()
       const answer = status === null ? undefined : { status, retryAfter: outcome.retryAfter }
+      const asked = retryAfterMs(outcome.retryAfter, now)
       const step = stepAfter(answer, { tries: row.tries + 1, scheduleMs: retryScheduleMs, now })
       const dueAt = step.state === 'waiting' ? Math.ceil(clock.deadline(step.delayMs)) : undefined
       const { changes } = store.run(
@@ -172,11 +175,26 @@ export function createOutbox({
       )
       const ref = { tenant: row.tenant, job: row.job, callback: row.id }
       const url = journalUrl(outcome.url)
-      journal.record({ type: 'callback.attempt', ...ref, attempt, url, status, words, milliseconds })
+      journal.record({
+        type: 'callback.attempt',
+        ...ref,
+        attempt,
+        url,
+        status,
+        words,
+        milliseconds,
+        startedAt: outcome.at,
+        ...outcome.evidence,
+        ...(asked > 0 ? { retryAfterMs: asked } : {}),
+      })
       if (step.state !== 'waiting') {
         journal.record({ type: 'callback.settled', ...ref, state: step.state, attempts: attempt })
       }
       return dueAt
+    },
+    putOff(row, until) {
+      store.run(`UPDATE callbacks SET due_at = ? WHERE seq = ? AND state = 'waiting'`, until, row.seq)
+      return until
     },
     postpone(tenant, job, until) {
       store.run(

@@ -5,7 +5,7 @@ const longestRetryAfterMs = 3_600_000
  * `Retry-After` as a delay in milliseconds: seconds or an HTTP date (read against `now`), at most an hour. 0 where
  * there is none that can be read.
  */
-function retryAfterMs(value: string | undefined, now: number): number {
+export function retryAfterMs(value: string | undefined, now: number): number {
   if (value === undefined) return 0
   const text = value.trim()
   const delay = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now

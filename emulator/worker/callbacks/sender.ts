@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { Addressed, CallbackTarget, Place } from './addressing.ts'
-import { attempt, type Outcome } from './attempt.ts'
+import type { Outcome } from './attempt.ts'
+import type { FaultyAttempt } from './faulty-attempt.ts'
 import { createLanes, type Taken } from './lanes.ts'
 import type { Due, Outbox } from './outbox.ts'
 import type { CallbackRow } from './tables.ts'
@@ -54,6 +55,7 @@ export function createSender({
   delayMs,
   errorDelayMs,
   transport,
+  attempt,
 }: {
   store: Store
   clock: Clock
@@ -64,6 +66,7 @@ export function createSender({
   /** Before a callback is sent again whose result could not be written. */
   errorDelayMs: number
   transport: CallbackTransport
+  attempt: FaultyAttempt
 }): Sender {
   const lanes = createLanes({ clock, perLane: perLaneLimit, rowsOf: outbox.rowsOf })
   const delivering = new Set<number>()
@@ -164,6 +167,7 @@ export function createSender({
 
   const writeOutcome = (row: CallbackRow, place: Place, outcome: Exclude<Outcome, { result: 'stopped' }>) => {
     if (outcome.result === 'attempted') return outbox.writeAttempt(row, outcome)
+    if (outcome.result === 'put-off') return outbox.putOff(row, outcome.until)
     outbox.park(row, outcome.reason, place.on)
     return undefined
   }
@@ -241,6 +245,7 @@ export function createSender({
           resolve()
         })
       })
+      attempt.close()
       transport.close?.()
     },
   }

@@ -1,48 +1,44 @@
-import type { Face } from './faces.ts'
+import type { TextItem } from './layout-model.ts'
+import type { Paragraph, Word } from './text/typesetter.ts'
 
 /** Where a text may go, in points. */
-export interface Box {
-  readonly width: number
-  readonly height: number
-  /** The font size where there is room for it. */
-  readonly size: number
-  /** Below this size a text is wrapped rather than shrunk further. */
-  readonly wrapBelow: number
+export type Box = Pick<TextItem, 'width' | 'height' | 'size' | 'wrapBelow'> & {
+  /** Between the glyphs, in thousandths of the size. */
+  readonly tracking: number
 }
 
 export interface Fitted {
   readonly size: number
-  readonly lines: readonly string[]
-  /** The text was too long for its box at any legible size; the last line ends in an ellipsis. */
+  readonly lines: readonly (readonly Word[])[]
+  /** The text was too long for its box at any legible size; the last line has to end in an ellipsis. */
   readonly cut: boolean
 }
 
 export const lineHeight = 1.22
 const smallest = 3
 
-interface Word {
-  readonly text: string
-  readonly width: number
-}
+type Line = readonly Word[]
 
-/** Shrinks, then wraps, then shrinks what is wrapped, and cuts what even then has no room. */
-export function fit(text: string, face: Face, box: Box): Fitted {
-  const sizeOnOneLine = (box.width * 1000) / Math.max(1, face.width(text))
-  if (sizeOnOneLine >= box.wrapBelow) return { size: Math.min(box.size, sizeOnOneLine), lines: [text], cut: false }
+/** Shrinks, then wraps, then shrinks what is wrapped, and cuts what even then has no room. Each paragraph begins a line. */
+export function fit(paragraphs: readonly Paragraph[], box: Box): Fitted {
+  const { tracking } = box
+  const widest = Math.max(1, ...paragraphs.map(({ words }) => lineWidth(words, tracking)))
+  const sizeOfWidest = (box.width * 1000) / widest
+  const sizeUnwrapped =
+    paragraphs.length < 2 ? sizeOfWidest : Math.min(sizeOfWidest, box.height / (paragraphs.length * lineHeight))
+  if (sizeUnwrapped >= box.wrapBelow) {
+    return { size: Math.min(box.size, sizeUnwrapped), lines: paragraphs.map(({ words }) => words), cut: false }
+  }
 
-  const words = text.split(' ').map((word): Word => ({ text: word, width: face.width(word) }))
-  const wrap = wrapper(words, face)
+  const wrappers = paragraphs.map((paragraph) => wrapper(paragraph, tracking))
+  const wrap = (width: number) => wrappers.flatMap((lines) => lines(width))
   const linesAt = (size: number) => wrap((box.width * 1000) / size)
   const room = (size: number) => Math.max(1, Math.floor(box.height / (size * lineHeight)))
 
-  let size = smallest
+  let size = Math.min(smallest, box.wrapBelow)
   let lines = linesAt(size)
-  if (lines.length > room(size)) {
-    const kept = lines.slice(0, room(size))
-    const last = Array.from(kept.pop() ?? '')
-    return { size, lines: [...kept, `${last.slice(0, -3).join('')}…`], cut: true }
-  }
-  for (let low = smallest, high = box.wrapBelow, turn = 0; turn < 10; turn++) {
+  if (lines.length > room(size)) return { size, lines: lines.slice(0, room(size)), cut: true }
+  for (let low = size, high = box.wrapBelow, turn = 0; turn < 10; turn++) {
     const middle = (low + high) / 2
     const wrapped = linesAt(middle)
     if (wrapped.length <= room(middle)) {
@@ -55,8 +51,20 @@ export function fit(text: string, face: Face, box: Box): Fitted {
   return { size, lines: balance(lines, wrap, (box.width * 1000) / size), cut: false }
 }
 
+const spaceWidth = ({ space }: Word, tracking: number) => (space === undefined ? 0 : space.run.width + tracking)
+const wordWidth = ({ width, glyphs }: Word, tracking: number) => width + glyphs * tracking
+
+/** In thousandths of the size. */
+export function lineWidth(line: Line, tracking: number): number {
+  let width = line.length === 0 ? 0 : -tracking
+  for (const [index, word] of line.entries()) {
+    width += wordWidth(word, tracking) + (index === 0 ? 0 : spaceWidth(word, tracking))
+  }
+  return width
+}
+
 /** The narrowest lines that are as few: a name on two lines reads better when both are about as long. */
-function balance(lines: readonly string[], wrap: (width: number) => string[], width: number): readonly string[] {
+function balance(lines: readonly Line[], wrap: (width: number) => Line[], width: number): readonly Line[] {
   if (lines.length > 4) return lines
   let best = lines
   for (let low = width / 2, high = width, turn = 0; turn < 6; turn++) {
@@ -72,50 +80,43 @@ function balance(lines: readonly string[], wrap: (width: number) => string[], wi
   return best
 }
 
-/** Breaks at spaces, and inside a word only where the word alone is wider than a line. */
-function wrapper(words: readonly Word[], face: Face): (width: number) => string[] {
-  const space = face.width(' ')
-  const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' })
-  const graphemes = new Map<Word, readonly Word[]>()
-  const widths = new Map<string, number>()
+/** Breaks between words, and inside a word only where the word alone is wider than a line. */
+function wrapper(paragraph: Paragraph, tracking: number): (width: number) => Line[] {
+  const parts = new Map<Word, readonly Word[]>()
   const split = (word: Word) => {
-    let parts = graphemes.get(word)
-    if (parts === undefined) {
-      parts = Array.from(segmenter.segment(word.text), ({ segment }) => {
-        let width = widths.get(segment)
-        if (width === undefined) widths.set(segment, (width = face.width(segment)))
-        return { text: segment, width }
-      })
-      graphemes.set(word, parts)
-    }
-    return parts
+    let pieces = parts.get(word)
+    if (pieces === undefined) parts.set(word, (pieces = paragraph.split(word)))
+    return pieces
   }
 
   return (width) => {
-    const lines: string[] = []
-    let line = ''
+    const lines: Line[] = []
+    let line: Word[] = []
     let used = 0
     const end = () => {
-      if (line !== '') lines.push(line)
-      line = ''
+      if (line.length > 0) lines.push(line)
+      line = []
       used = 0
     }
-    for (const word of words) {
-      if (line !== '' && used + space + word.width <= width) {
-        line += ` ${word.text}`
-        used += space + word.width
+    for (const word of paragraph.words) {
+      const own = wordWidth(word, tracking)
+      const space = spaceWidth(word, tracking)
+      if (line.length > 0 && used + space + own <= width) {
+        line.push(word)
+        used += space + own
         continue
       }
       end()
-      if (word.width <= width) {
-        line = word.text
-        used = word.width
+      if (own <= width) {
+        line.push(word)
+        used = own
         continue
       }
       for (const part of split(word)) {
-        if (line !== '' && used + part.width > width) end()
-        line += part.text
-        used += part.width
+        const piece = wordWidth(part, tracking)
+        if (line.length > 0 && used + piece > width) end()
+        line.push(part)
+        used += piece
       }
     }
     end()

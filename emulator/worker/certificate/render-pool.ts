@@ -1,28 +1,37 @@
 import { Worker } from 'node:worker_threads'
-import type { CertificatePort } from '../ports.ts'
 import type { Press } from './press.ts'
+import type { RenderRequest } from './render-thread.ts'
 import type { CertificateBatch, CertificateInput, RenderedCertificate } from './renderer.ts'
 
-export interface RenderRequest {
-  readonly batch: CertificateBatch
-  readonly recipients: readonly CertificateInput[]
-}
-
-export interface CertificateRenderer extends CertificatePort {
+export interface CertificateRenderer {
+  render(batch: CertificateBatch, recipients: readonly CertificateInput[]): Promise<readonly RenderedCertificate[]>
   /** Ends the threads; what they are rendering becomes an error. */
   close(): Promise<void>
 }
 
-/** Small enough that the threads end together, large enough that talking to them costs nothing. */
-const chunkSize = 16
+/**
+ * How many certificates share fonts that are cut to them. Fixed, so that the same call gives the same bytes on any number
+ * of threads.
+ */
+const shareAtMost = 200
+/** A thread is sent a layout once, and forgets the one that it has used least recently of more than these. */
+const layoutsAtMost = 32
 
-interface Chunk extends RenderRequest {
+interface Share {
+  readonly batch: CertificateBatch
+  readonly recipients: readonly CertificateInput[]
   readonly done: (rendered: readonly RenderedCertificate[]) => void
+}
+
+interface Thread {
+  readonly worker: Worker
+  /** The ids of the layouts that it has, the latest last. */
+  readonly layouts: Set<string>
 }
 
 /**
  * Renders in worker threads, which start when they are first needed; 0 threads renders in this one, in the order of the
- * calls and without a turn of the event loop between (virtual time, tests).
+ * calls (virtual time, tests).
  */
 export function createCertificateRenderer({
   threads,
@@ -33,80 +42,97 @@ export function createCertificateRenderer({
 }): CertificateRenderer {
   if (threads === 0) return inlineRenderer()
 
-  const waiting: Chunk[] = []
-  const idle: Worker[] = []
-  const busy = new Map<Worker, Chunk>()
+  const waiting: Share[] = []
+  const idle: Thread[] = []
+  const busy = new Map<Thread, Share>()
   let closed = false
 
-  const failed = ({ recipients }: RenderRequest, error: string): RenderedCertificate[] =>
+  const failed = (recipients: readonly CertificateInput[], error: string): RenderedCertificate[] =>
     recipients.map(({ recipient }) => ({ recipient, error, temporary: true }))
 
-  const start = (): Worker => {
-    const worker = startThread()
+  const start = (): Thread => {
+    const thread: Thread = { worker: startThread(), layouts: new Set() }
+    const { worker } = thread
     worker.on('message', (rendered: readonly RenderedCertificate[]) => {
-      const chunk = busy.get(worker)
-      busy.delete(worker)
-      idle.push(worker)
+      const share = busy.get(thread)
+      busy.delete(thread)
+      idle.push(thread)
       // An idle thread must not keep alive a process that has nothing else to do.
       worker.unref()
-      chunk?.done(rendered)
+      share?.done(rendered)
       next()
     })
     const ended = (reason: string) => {
-      const chunk = busy.get(worker)
-      busy.delete(worker)
-      const at = idle.indexOf(worker)
+      const share = busy.get(thread)
+      busy.delete(thread)
+      const at = idle.indexOf(thread)
       if (at >= 0) idle.splice(at, 1)
-      chunk?.done(failed(chunk, `the rendering thread ended: ${reason}`))
+      share?.done(failed(share.recipients, `the rendering thread ended: ${reason}`))
       next()
     }
     worker.on('error', (error) => ended(error instanceof Error ? error.message : String(error)))
     worker.on('exit', (code) => ended(`exit code ${code}`))
-    return worker
+    return thread
+  }
+
+  const send = ({ worker, layouts }: Thread, { batch: { layout, ...batch }, recipients }: Share) => {
+    const known = layouts.delete(batch.layoutId)
+    layouts.add(batch.layoutId)
+    const forget = [...layouts].slice(0, -layoutsAtMost)
+    for (const id of forget) layouts.delete(id)
+    worker.ref()
+    const request: RenderRequest = { batch: known ? batch : { ...batch, layout }, recipients, forget }
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    worker.postMessage(request)
   }
 
   const next = () => {
     while (waiting.length > 0) {
-      const worker = idle.pop() ?? (busy.size < threads && !closed ? start() : undefined)
-      if (worker === undefined) return
-      const chunk = waiting.shift()
-      if (chunk === undefined) return
-      busy.set(worker, chunk)
-      worker.ref()
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      worker.postMessage({ batch: chunk.batch, recipients: chunk.recipients } satisfies RenderRequest)
+      const layoutId = waiting[0]?.batch.layoutId ?? ''
+      const known = idle.findIndex(({ layouts }) => layouts.has(layoutId))
+      const [thread = busy.size < threads && !closed ? start() : undefined] =
+        known >= 0 ? idle.splice(known, 1) : idle.splice(-1)
+      if (thread === undefined) return
+      const share = waiting.shift()
+      if (share === undefined) return
+      busy.set(thread, share)
+      send(thread, share)
     }
   }
 
   return {
     async render(batch, recipients) {
-      if (closed) return failed({ batch, recipients }, 'the certificate renderer is closed')
-      const chunks: Promise<readonly RenderedCertificate[]>[] = []
-      // Few recipients are spread too: two threads have one each.
-      const size = Math.max(1, Math.min(chunkSize, Math.ceil(recipients.length / threads)))
-      for (let from = 0; from < recipients.length; from += size) {
-        const part = recipients.slice(from, from + size)
-        chunks.push(new Promise((done) => waiting.push({ batch, recipients: part, done })))
-      }
+      if (closed) return failed(recipients, 'the certificate renderer is closed')
+      const shares = sharesOf(recipients).map(
+        (part) =>
+          new Promise<readonly RenderedCertificate[]>((done) => waiting.push({ batch, recipients: part, done })),
+      )
       next()
-      return (await Promise.all(chunks)).flat()
+      return (await Promise.all(shares)).flat()
     },
     async close() {
       closed = true
-      for (const chunk of waiting.splice(0)) chunk.done(failed(chunk, 'the certificate renderer was closed'))
-      await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()))
+      for (const { recipients, done } of waiting.splice(0)) {
+        done(failed(recipients, 'the certificate renderer was closed'))
+      }
+      await Promise.all([...idle, ...busy.keys()].map(({ worker }) => worker.terminate()))
     },
   }
+}
+
+function sharesOf(recipients: readonly CertificateInput[]): readonly (readonly CertificateInput[])[] {
+  const count = Math.ceil(recipients.length / shareAtMost)
+  return Array.from({ length: count }, (_, index) => recipients.slice(index * shareAtMost, (index + 1) * shareAtMost))
 }
 
 function inlineRenderer(): CertificateRenderer {
   let press: Press | undefined
   return {
     async render(batch, recipients) {
-      // The fonts and the PDF library cost half a second to load; an emulator that renders in threads never needs them here.
+      // The fonts' libraries cost time to load; an emulator that renders in threads never needs them here.
       press ??= (await import('./press.ts')).createPress()
       const rendered: RenderedCertificate[] = []
-      for (const recipient of recipients) rendered.push(await press.render(batch, recipient))
+      for (const part of sharesOf(recipients)) rendered.push(...(await press.render(batch, part)))
       return rendered
     },
     close: () => Promise.resolve(),
@@ -120,5 +146,8 @@ export function startRenderThread(): Worker {
   if (suffix === 'js') return new Worker(entry, { execArgv: [] })
   // Node reads TypeScript by itself from 22.18 on; before that tsx does.
   const strips = process.features.typescript !== undefined && process.features.typescript !== false
-  return new Worker(entry, { execArgv: strips ? ['--disable-warning=ExperimentalWarning'] : ['--import', 'tsx'] })
+  return new Worker(entry, {
+    resourceLimits: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 256 },
+    execArgv: strips ? ['--disable-warning=ExperimentalWarning'] : ['--import', 'tsx'],
+  })
 }

@@ -1,6 +1,7 @@
 import type { Journal } from '../../kernel/journal.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
+import type { JobFields, Recipient } from '../../../contracts/job.ts'
 import { canMoveRecipient } from '../../../contracts/status.ts'
 import { refOf, type Standing } from './standing.ts'
 import type { JobRow, RecipientRow } from './tables.ts'
@@ -82,6 +83,16 @@ export function createObserved({ store, clock, journal, standing }: ObservedDeps
         'SELECT j.* FROM job_messages m JOIN jobs j ON j.id = m.job_id WHERE m.message_id = ?',
         messageId,
       ),
+
+    /** A job and its recipients as they were admitted; undefined where it has been forgotten. */
+    admitted(jobId: number): { row: JobRow; fields: JobFields; recipients: Recipient[] } | undefined {
+      const row = jobById(jobId)
+      if (row === undefined) return undefined
+      const recipients = store
+        .all<{ content: string }>('SELECT content FROM recipients WHERE job_id = ? ORDER BY id', jobId)
+        .map(({ content }) => JSON.parse(content) as Recipient)
+      return { row, fields: JSON.parse(row.fields) as JobFields, recipients }
+    },
 
     /** A worker has received one of the job's messages. */
     received(jobId: number): void {

@@ -50,8 +50,8 @@ export type Outcome = {
 
 /** What a pass has to write down beside its outcomes. */
 export interface PassNotes {
-  /** What a person should know about the job, or about one of its recipients. */
-  readonly findings: { recipient?: string; text: string }[]
+  /** What a person should know about the job, one of its recipients, or how many of them. */
+  readonly findings: { recipient?: string; recipients?: number; text: string }[]
   /** Certificates that were rendered and stored. */
   readonly stored: { recipient: string; key: string; bytes: number; sha256: string }[]
 }
@@ -86,14 +86,22 @@ export function createPasses(deps: PassDeps) {
   const jobById = (id: number) => store.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id)!
   const recipientById = (id: number) => store.get<RecipientRow>('SELECT * FROM recipients WHERE id = ?', id)!
 
-  /** Notes a finding, once. */
-  const note = (job: JobRow, recipient: string | undefined, text: string) => {
+  /** Notes a finding, once; `recipients` are counted from pass to pass. */
+  const note = (job: JobRow, { recipient, recipients, text }: PassNotes['findings'][number]) => {
     const { changes } = store.run(
       'INSERT OR IGNORE INTO findings (job_id, recipient, text) VALUES (?, ?, ?)',
       job.id,
       recipient ?? '',
       text,
     )
+    if (recipients !== undefined) {
+      store.run(
+        `UPDATE findings SET recipients = coalesce(recipients, 0) + ? WHERE job_id = ? AND recipient = '' AND text = ?`,
+        recipients,
+        job.id,
+        text,
+      )
+    }
     if (changes === 0) return
     journal.record({ type: 'job.finding', ...refOf(job), ...(recipient === undefined ? {} : { recipient }), text })
   }
@@ -237,7 +245,7 @@ export function createPasses(deps: PassDeps) {
         const updates: RecipientUpdate[] = []
         const count = { sent: 0, failed: 0, retried: 0 }
         for (const certificate of stored) journal.record({ type: 'certificate.stored', ...refOf(job), ...certificate })
-        for (const { recipient, text } of findings) note(job, recipient, text)
+        for (const finding of findings) note(job, finding)
         for (const outcome of outcomes) {
           const update = write(outcome, job)
           if (update === undefined) count.retried++

@@ -131,6 +131,7 @@ export function defineTables(store: Store): void {
       job_id INTEGER NOT NULL,
       recipient TEXT,
       text TEXT NOT NULL,
+      recipients INTEGER,
       UNIQUE (job_id, recipient, text)
     );
   `)

@@ -1,6 +1,7 @@
 import type { Advice, Dialect, JobType, Recipient } from '../../../contracts/job.ts'
 import type { JobStatus, RecipientStatus } from '../../../contracts/status.ts'
 import type { Store } from '../../kernel/store.ts'
+import type { IssuedCertificate } from '../certificate/verification.ts'
 import type { JobRow, RecipientRow } from './tables.ts'
 
 /** A job as the control API, the CLI and the page show it. Times are ISO 8601. */
@@ -63,7 +64,9 @@ export function createViews(store: Store) {
       settled: row.ended_at !== null && row.settle_at === null && !reporting,
       advice: JSON.parse(row.advice) as Advice[],
       findings: store.all<{ recipient: string | null; text: string }>(
-        "SELECT nullif(recipient, '') AS recipient, text FROM findings WHERE job_id = ? ORDER BY id LIMIT 100",
+        `SELECT nullif(recipient, '') AS recipient,
+           text || coalesce(' (' || recipients || iif(recipients = 1, ' recipient)', ' recipients)'), '') AS text
+         FROM findings WHERE job_id = ? ORDER BY id LIMIT 100`,
         row.id,
       ),
     }
@@ -131,9 +134,9 @@ export function createViews(store: Store) {
         .map((row) => row.message_id),
     /** The certificate with this verification code. */
     certificate: (code: string) =>
-      store.get<{ job: string; tenant: number; certificate_key: string; sent_at: number | null; content: string }>(
-        `SELECT j.job, j.tenant, r.certificate_key, r.sent_at, r.content FROM recipients r JOIN jobs j ON j.id = r.job_id
-         WHERE r.certificate_code = ?`,
+      store.get<IssuedCertificate>(
+        `SELECT j.tenant, j.fields, j.created_at, r.certificate_key, r.content
+         FROM recipients r JOIN jobs j ON j.id = r.job_id WHERE r.certificate_code = ?`,
         code,
       ),
     totals: () =>

@@ -9,8 +9,10 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { ObservedOutcome } from '../ledger/observed.ts'
 import type { QueueWatcher, WatchedMessage } from '../ports.ts'
 import { judge } from './judge.ts'
-import { addressOf, type Observations } from './observations.ts'
+import { createObservationLog } from './observation-log.ts'
+import { addressOf, type ObservedCallback, type Observations } from './observations.ts'
 import { withoutAddresses } from './redact.ts'
+import { restoreJobs } from './restoring.ts'
 import { createTrackedJobs, type TrackedJob } from './tracked-jobs.ts'
 
 /** A mail that has come to the inbox. */
@@ -62,8 +64,9 @@ const gatheringMs = 200
  */
 export function createObserver(deps: ObserverDeps) {
   const { store, clock, ledger } = deps
-  const tracked = createTrackedJobs()
-  const told = new WeakMap<TrackedJob, Map<string, string>>()
+  const log = createObservationLog({ store, onError: deps.onError })
+  const tracked = createTrackedJobs({ onForget: log.forget })
+  const told = new WeakMap<TrackedJob, ReadonlyMap<string, string>>()
   const dirty = new Set<TrackedJob>()
   const timers = new Set<Timer>()
   let judging: Timer | undefined
@@ -94,7 +97,7 @@ export function createObserver(deps: ObserverDeps) {
   })
 
   const tell = async (job: TrackedJob) => {
-    if (!tracked.isTracked(job)) return
+    if (!tracked.isTracked(job) || job.incomplete) return
     const before = told.get(job) ?? new Map<string, string>()
     const now = new Map<string, string>(judge(seenOf(job), clock.now()).map(({ code, text }) => [code, text]))
     told.set(job, now)
@@ -102,6 +105,7 @@ export function createObserver(deps: ObserverDeps) {
     if (changed.length === 0) return
     await store.write(() => {
       for (const code of changed) ledger.observed.finding(job.row.id, now.get(code), before.get(code))
+      log.tell(job.row.id, now)
     })
   }
 
@@ -139,7 +143,10 @@ export function createObserver(deps: ObserverDeps) {
     if (!decoded.ok) return undefined
     try {
       const admitted = await store.write(() => ledger.admit(decoded.job, { received: messageId }, 'sqs'))
-      return tracked.add(admitted.row, decoded.job, messageId)
+      const recipients = decoded.job.recipients.map(({ key }) => key)
+      const entry = tracked.add(admitted.row, decoded.job, messageId)
+      log.add(admitted.row.id, { kind: 'message', messageId, recipients })
+      return entry
     } catch (error) {
       // Another job's id with other content: the worker may do with it what it likes, there is nothing to hold it to.
       if (error instanceof EmulatorError && error.code === 'job-conflict') return undefined
@@ -158,7 +165,9 @@ export function createObserver(deps: ObserverDeps) {
         for (const message of messages) {
           const entry = await jobOf(message)
           if (entry === undefined) continue
-          tracked.received(entry, { at, receiptHandle: message.ReceiptHandle })
+          const receive = { at, receiptHandle: message.ReceiptHandle }
+          tracked.received(entry, receive)
+          log.add(entry.job.row.id, { kind: 'receive', messageId: entry.message.messageId, ...receive })
           await store.write(() => ledger.observed.received(entry.job.row.id))
           changed(entry.job)
         }
@@ -172,7 +181,9 @@ export function createObserver(deps: ObserverDeps) {
         for (const receiptHandle of receiptHandles) {
           const entry = tracked.ofHandle(receiptHandle)
           if (entry === undefined) continue
-          entry.message.deletions.push({ at, receiptHandle, judgedFrom })
+          const deletion = { at, receiptHandle, judgedFrom }
+          entry.message.deletions.push(deletion)
+          log.add(entry.job.row.id, { kind: 'deletion', ...deletion })
           changed(entry.job)
           later(judgedFrom, () => changed(entry.job))
         }
@@ -198,8 +209,12 @@ export function createObserver(deps: ObserverDeps) {
       seen.body = createHash('sha256').update(text).digest('base64')
       const first = job.firstReader.get(seen.body)
       if (first === undefined) job.firstReader.set(seen.body, address)
-      else if (first !== address) job.bodies.set(seen.body, text)
+      else if (first !== address && !job.bodies.has(seen.body)) {
+        job.bodies.set(seen.body, text)
+        log.add(job.row.id, { kind: 'shared-html', body: seen.body, html: text })
+      }
     }
+    log.add(job.row.id, { kind: 'mail', ...seen })
     changed(job)
   }
 
@@ -247,6 +262,7 @@ export function createObserver(deps: ObserverDeps) {
           if ('error' in result && result.kind !== 'stopped') {
             invocation.error = { kind: result.kind, text: withoutAddresses(result.error).slice(0, 300) }
           }
+          log.add(job.row.id, { kind: 'invocation', invocation })
           changed(job)
         }
       })
@@ -257,6 +273,13 @@ export function createObserver(deps: ObserverDeps) {
   const onlyInFlight = (at: number) => {
     const jobs = tracked.inFlight(at)
     return jobs.length === 1 ? jobs[0] : undefined
+  }
+
+  for (const { job, told: before, judgedFrom } of restoreJobs({ log, ledger, tracked })) {
+    told.set(job, before)
+    // Not at once: what it is judged by is not all there while the emulator starts.
+    const soon = Math.ceil(clock.deadline(deps.graceMs))
+    if (judgedFrom !== undefined) later(Math.max(soon, judgedFrom), () => changed(job))
   }
 
   return {
@@ -279,7 +302,7 @@ export function createObserver(deps: ObserverDeps) {
         if (job === undefined) return
         const decoded = decodeCallback(body, job.dialect)
         const callback = decoded.ok ? decoded.callback : undefined
-        job.callbacks.push({
+        const seen: ObservedCallback = {
           at,
           path,
           status,
@@ -291,7 +314,9 @@ export function createObserver(deps: ObserverDeps) {
             ...(email === undefined ? {} : { address: addressOf(email) }),
             status: update,
           })),
-        })
+        }
+        job.callbacks.push(seen)
+        log.add(job.row.id, { kind: 'callback', callback: seen })
         if (status < 300 && callback !== undefined) {
           const outcomes = outcomesOf(job, callback)
           if (outcomes.length > 0) await store.write(() => ledger.observed.outcomes(job.row.id, outcomes))
@@ -308,7 +333,9 @@ export function createObserver(deps: ObserverDeps) {
       inOrder(() => {
         const job = onlyInFlight(at)
         if (job === undefined) return
-        job.strays.push({ at, method, path: bare.slice(0, 200), status })
+        const stray = { at, method, path: bare.slice(0, 200), status }
+        job.strays.push(stray)
+        log.add(job.row.id, { kind: 'stray', stray })
         changed(job)
       })
     },
@@ -319,6 +346,7 @@ export function createObserver(deps: ObserverDeps) {
       judging?.cancel()
       for (const timer of timers) timer.cancel()
       await tail
+      await log.drained()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Job, Recipient } from '../../../contracts/job.ts'
+import type { Job, JobFields, Recipient } from '../../../contracts/job.ts'
 import type { JobRow } from '../ledger/tables.ts'
 import {
   addressOf,
@@ -27,19 +27,22 @@ export interface TrackedJob {
   readonly callbacks: ObservedCallback[]
   readonly strays: Stray[]
   readonly invocations: ObservedInvocation[]
+  /** More was seen before a restart than was kept: nothing is said of it any more. */
+  incomplete: boolean
 }
 
 /** Jobs whose observations are kept; the oldest go first. */
 const most = 1000
 
-/** The jobs that are being observed, in memory: observation begins anew with each start of the emulator. */
-export function createTrackedJobs() {
+/** The jobs that are being observed, in memory; `onForget` is told of those that are no longer. */
+export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => void }) {
   const jobs = new Map<number, TrackedJob>()
   const byMessage = new Map<string, { readonly job: TrackedJob; readonly message: ObservedMessage }>()
   const byHandle = new Map<string, { readonly job: TrackedJob; readonly message: ObservedMessage }>()
 
   const forget = (job: TrackedJob) => {
     jobs.delete(job.row.id)
+    onForget(job.row.id)
     for (const message of job.messages.values()) {
       byMessage.delete(message.messageId)
       for (const { receiptHandle } of message.receives) byHandle.delete(receiptHandle)
@@ -61,7 +64,11 @@ export function createTrackedJobs() {
     ofId: (id: string): TrackedJob | undefined => [...jobs.values()].findLast(({ row }) => row.job === id),
     isTracked: (job: TrackedJob) => jobs.get(job.row.id) === job,
 
-    add(row: JobRow, decoded: Job, messageId: string): { job: TrackedJob; message: ObservedMessage } {
+    add(
+      row: JobRow,
+      decoded: JobFields & Pick<Job, 'recipients'>,
+      messageId: string,
+    ): { job: TrackedJob; message: ObservedMessage } {
       const { subject = '', html = '', templateData } = decoded
       let job = jobs.get(row.id)
       if (job === undefined) {
@@ -81,6 +88,7 @@ export function createTrackedJobs() {
           callbacks: [],
           strays: [],
           invocations: [],
+          incomplete: false,
         }
         jobs.set(row.id, job)
         const [oldest] = jobs.values()
@@ -135,3 +143,5 @@ export function createTrackedJobs() {
     },
   }
 }
+
+export type TrackedJobs = ReturnType<typeof createTrackedJobs>

@@ -25,22 +25,22 @@ function change({ clock, messages }: QueueEngine, queue: Queue, handle: string, 
 }
 
 export function changeMessageVisibility(engine: QueueEngine): Operation {
-  const { store, registry } = engine
+  const { write, registry } = engine
   return operation('ChangeMessageVisibility', entry.extend({ QueueUrl: queueUrl }), async (input) => {
     registry.get(input.QueueUrl)
     if (input.ReceiptHandle === '') throw missingParameter('ReceiptHandle')
-    await store.write(() => change(engine, registry.get(input.QueueUrl), input.ReceiptHandle, input.VisibilityTimeout))
+    await write(() => change(engine, registry.get(input.QueueUrl), input.ReceiptHandle, input.VisibilityTimeout))
     return undefined
   })
 }
 
 export function changeMessageVisibilityBatch(engine: QueueEngine): Operation {
-  const { store, registry } = engine
+  const { write, registry } = engine
   const schema = z.object({ QueueUrl: queueUrl, Entries: z.array(batchEntry).default([]) })
   return operation('ChangeMessageVisibilityBatch', schema, async ({ QueueUrl: name, Entries: entries }) => {
     registry.get(name)
     checkBatch('ChangeMessageVisibilityBatchRequestEntry', entries)
-    const { done, failed } = await store.write(() => {
+    const { done, failed } = await write(() => {
       const queue = registry.get(name)
       return eachEntry(entries, ({ Id, ReceiptHandle: handle, VisibilityTimeout: seconds = 0 }) => {
         change(engine, queue, handle, seconds)

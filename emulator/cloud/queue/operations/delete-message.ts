@@ -11,18 +11,18 @@ function remove({ messages }: QueueEngine, queue: Queue, handle: string): void {
 // Deleting with an expired handle, and deleting twice, succeeds on a standard queue. A handle that a later receive has
 // made stale succeeds too, but the message stays: it is the later receiver's. A FIFO queue refuses both.
 export function deleteMessage(engine: QueueEngine): Operation {
-  const { store, registry } = engine
+  const { write, registry } = engine
   const schema = z.object({ QueueUrl: queueUrl, ReceiptHandle: z.string() })
   return operation('DeleteMessage', schema, async ({ QueueUrl: name, ReceiptHandle: handle }) => {
     registry.get(name)
     if (handle === '') throw missingParameter('ReceiptHandle')
-    await store.write(() => remove(engine, registry.get(name), handle))
+    await write(() => remove(engine, registry.get(name), handle))
     return undefined
   })
 }
 
 export function deleteMessageBatch(engine: QueueEngine): Operation {
-  const { store, registry } = engine
+  const { write, registry } = engine
   const schema = z.object({
     QueueUrl: queueUrl,
     Entries: z.array(z.object({ Id: z.string(), ReceiptHandle: z.string() })).default([]),
@@ -30,7 +30,7 @@ export function deleteMessageBatch(engine: QueueEngine): Operation {
   return operation('DeleteMessageBatch', schema, async ({ QueueUrl: name, Entries: entries }) => {
     registry.get(name)
     checkBatch('DeleteMessageBatchRequestEntry', entries)
-    const { done, failed } = await store.write(() => {
+    const { done, failed } = await write(() => {
       const queue = registry.get(name)
       return eachEntry(entries, ({ Id, ReceiptHandle: handle }) => {
         remove(engine, queue, handle)

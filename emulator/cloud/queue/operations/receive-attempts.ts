@@ -1,8 +1,8 @@
 import type { Clock } from '../../../kernel/clock.ts'
-import type { Store } from '../../../kernel/store.ts'
 import { invalidValue } from '../errors.ts'
 import type { HeldMessage } from '../message.ts'
 import type { Messages } from '../messages.ts'
+import type { Write } from '../operation.ts'
 import type { Queue } from '../registry.ts'
 
 const windowMs = 5 * 60_000
@@ -13,11 +13,11 @@ const windowMs = 5 * 60_000
  * or received by somebody else since. Kept in memory: after a restart an attempt is a new one.
  */
 export function receiveAttempts({
-  store,
+  write,
   clock,
   messages,
 }: {
-  readonly store: Store
+  readonly write: Write
   readonly clock: Clock
   readonly messages: Messages
 }) {
@@ -53,7 +53,7 @@ export function receiveAttempts({
       }
       const key = `${queue.id} ${attempt}`
       const before = attempts.get(key)
-      const again = before && (await store.write(() => messages.takeAgain(queue, before.held, visibilityMs)))
+      const again = before && (await write(() => messages.takeAgain(queue, before.held, visibilityMs)))
       const held = again ?? (await receive())
       if (held.length > 0) {
         const until = again === undefined || before === undefined ? clock.deadline(windowMs) : before.until

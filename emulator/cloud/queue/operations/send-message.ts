@@ -57,19 +57,19 @@ function receipt({ messageId, sequence }: Inserted, digest: string, { attributes
   }
 }
 
-export function sendMessage({ store, registry, messages }: QueueEngine): Operation {
+export function sendMessage({ write, registry, messages }: QueueEngine): Operation {
   return operation('SendMessage', message.extend({ QueueUrl: queueUrl }), async (input) => {
     const queue = registry.get(input.QueueUrl)
     if (input.MessageBody === '') throw missingParameter('MessageBody')
     const given = read(input)
     const ready = draft(queue, given)
     // Looked up again: the queue may have been deleted before its turn in the group commit.
-    const inserted = await store.write(() => messages.insert(registry.get(queue.name), ready))
+    const inserted = await write(() => messages.insert(registry.get(queue.name), ready))
     return receipt(inserted, ready.md5, given)
   })
 }
 
-export function sendMessageBatch({ store, registry, messages, maximumMessageSize }: QueueEngine): Operation {
+export function sendMessageBatch({ write, registry, messages, maximumMessageSize }: QueueEngine): Operation {
   const schema = z.object({ QueueUrl: queueUrl, Entries: z.array(message.extend({ Id: z.string() })).default([]) })
   return operation('SendMessageBatch', schema, async ({ QueueUrl: name, Entries: entries }) => {
     const queue = registry.get(name)
@@ -83,7 +83,7 @@ export function sendMessageBatch({ store, registry, messages, maximumMessageSize
       done.map((entry) => ({ Id: entry.id, ...entry })),
       (entry) => ({ ...entry, ready: draft(queue, entry.given) }),
     )
-    const sent = await store.write(() => {
+    const sent = await write(() => {
       const owner = registry.get(name)
       return drafts.done.map(({ id, given, ready }) => ({
         Id: id,

@@ -1,5 +1,6 @@
 import type { Objects } from '../../../cloud/objects/objects.ts'
 import { ownerElement, timeOf } from '../elements.ts'
+import { checkPayloadHash } from '../payload.ts'
 import type { Answer, S3Request } from '../request.ts'
 import { readDocument } from '../read-xml.ts'
 import { document } from '../xml.ts'
@@ -18,7 +19,8 @@ export function listBuckets(objects: Objects): Answer {
   return { body: document('ListAllMyBucketsResult', [ownerElement, ['Buckets', buckets]]) }
 }
 
-export function createBucket(objects: Objects, { bucket, body }: S3Request): Answer {
+export function createBucket(objects: Objects, { bucket, headers, body }: S3Request): Answer {
+  checkPayloadHash(body, headers)
   // Wherever the client wants its bucket to be, it is here; but what it sends must be what S3 could read.
   if (body.byteLength > 0) readDocument(body, 'CreateBucketConfiguration').text('LocationConstraint')
   return { headers: { location: `/${objects.buckets.create(bucket).name}` } }

@@ -40,7 +40,7 @@ export function getObject(objects: Objects, request: S3Request): Answer {
 export async function putObject(objects: Objects, request: S3Request): Promise<Answer> {
   const { bucket, key, headers } = request
   objects.buckets.require(bucket)
-  const { bytes, checksum } = decodePayload(request.body, headers)
+  const { bytes, checksum } = decodePayload(request)
   const metadata = metadataOf(headers)
   const told = checksum === undefined ? {} : checksumHeaders(checksum, 'FULL_OBJECT')
   const { etag } = await objects.upload(bucket, {
@@ -95,7 +95,7 @@ const mostKeys = 1000
 export async function deleteObjects(objects: Objects, request: S3Request): Promise<Answer> {
   const { bucket, headers } = request
   objects.buckets.require(bucket)
-  const { bytes, checksum } = decodePayload(request.body, headers)
+  const { bytes, checksum } = decodePayload(request)
   if (checksum === undefined && headers['content-md5'] === undefined) {
     throw new S3Error('missing-digest', 'a request that deletes carries a digest of its body')
   }

@@ -6,7 +6,7 @@ import { copyRangeOf, copySourceOf } from '../copy-source.ts'
 import { checksumElement, checksumElements, etagElement, initiatorElement, ownerElement, timeOf } from '../elements.ts'
 import { S3Error } from '../errors.ts'
 import { checksumAlgorithmOf, checksumTypeOf, metadataOf } from '../metadata.ts'
-import { decodePayload, givenChecksum } from '../payload.ts'
+import { checkPayloadHash, decodePayload, givenChecksum } from '../payload.ts'
 import { encodingOf, integerOf, type Answer, type S3Request } from '../request.ts'
 import { readDocument, type Element } from '../read-xml.ts'
 import { document } from '../xml.ts'
@@ -39,9 +39,9 @@ export async function createMultipartUpload(objects: Objects, { bucket, key, hea
 }
 
 export async function uploadPart(objects: Objects, request: S3Request): Promise<Answer> {
-  const { bucket, key, query, headers } = request
+  const { bucket, key, query } = request
   const number = numberOf(query)
-  const { bytes, checksum } = decodePayload(request.body, headers)
+  const { bytes, checksum } = decodePayload(request)
   const part = await objects.uploads.put(objects.buckets.require(bucket), key, idOf(query), {
     number,
     bytes,
@@ -78,6 +78,7 @@ export async function completeMultipartUpload(objects: Objects, request: S3Reque
   const { bucket, key, query, headers, body } = request
   const target = objects.buckets.require(bucket)
   objects.uploads.find(target, key, idOf(query))
+  checkPayloadHash(body, headers)
   const parts = readDocument(body, 'CompleteMultipartUpload').all('Part').map(partOf)
   if (parts.length === 0 || parts.length > mostParts) {
     throw new S3Error('malformed-xml', `1 to ${mostParts} parts are expected`)

@@ -1,0 +1,1 @@
+export { nearest } from '../../contracts/nearest.ts'

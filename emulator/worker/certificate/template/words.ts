@@ -1,0 +1,323 @@
+/** The fixed words of the default certificate in one language. Headings are in capitals where the script has them. */
+export interface Words {
+  readonly heading: string
+  readonly subheading: string
+  /** Above the name; empty where the language says all of it below. */
+  readonly before: string
+  /** Between the name and the course. */
+  readonly between: string
+  readonly grade: string
+  readonly date: string
+  readonly issuer: string
+  /** The document's title, and the heading of the page that the QR code opens. */
+  readonly title: string
+  /** Where a job says which course by its number alone. */
+  readonly course: string
+}
+
+/** By language; forms that agree with the person's gender or ask for a case of the name are avoided. */
+const table: Readonly<Record<string, Words>> = {
+  en: {
+    heading: 'CERTIFICATE',
+    subheading: 'OF COMPLETION',
+    before: 'This is to certify that',
+    between: 'has completed',
+    grade: 'with the grade {grade}',
+    date: 'DATE',
+    issuer: 'ISSUED BY',
+    title: 'Certificate of completion',
+    course: 'Course {id}',
+  },
+  de: {
+    heading: 'ZERTIFIKAT',
+    subheading: 'KURSABSCHLUSS',
+    before: 'Dieses Zertifikat wird verliehen an',
+    between: 'für den Abschluss des Kurses',
+    grade: 'mit der Bewertung {grade}',
+    date: 'DATUM',
+    issuer: 'AUSGESTELLT VON',
+    title: 'Abschlusszertifikat',
+    course: 'Kurs {id}',
+  },
+  fr: {
+    heading: 'CERTIFICAT',
+    subheading: 'DE RÉUSSITE',
+    before: 'Ce certificat est décerné à',
+    between: 'pour avoir terminé le cours',
+    grade: 'avec la note {grade}',
+    date: 'DATE',
+    issuer: 'DÉLIVRÉ PAR',
+    title: 'Certificat de réussite',
+    course: 'Cours {id}',
+  },
+  es: {
+    heading: 'CERTIFICADO',
+    subheading: 'DE FINALIZACIÓN',
+    before: 'Se otorga el presente certificado a',
+    between: 'por haber completado el curso',
+    grade: 'con la calificación {grade}',
+    date: 'FECHA',
+    issuer: 'EMITIDO POR',
+    title: 'Certificado de finalización',
+    course: 'Curso {id}',
+  },
+  pt: {
+    heading: 'CERTIFICADO',
+    subheading: 'DE CONCLUSÃO',
+    before: 'Este certificado é conferido a',
+    between: 'pela conclusão do curso',
+    grade: 'com a nota {grade}',
+    date: 'DATA',
+    issuer: 'EMITIDO POR',
+    title: 'Certificado de conclusão',
+    course: 'Curso {id}',
+  },
+  it: {
+    heading: 'CERTIFICATO',
+    subheading: 'DI COMPLETAMENTO',
+    before: 'Si conferisce il presente certificato a',
+    between: 'per aver completato il corso',
+    grade: 'con la votazione {grade}',
+    date: 'DATA',
+    issuer: 'RILASCIATO DA',
+    title: 'Certificato di completamento',
+    course: 'Corso {id}',
+  },
+  nl: {
+    heading: 'CERTIFICAAT',
+    subheading: 'VAN VOLTOOIING',
+    before: 'Dit certificaat wordt uitgereikt aan',
+    between: 'voor het voltooien van de cursus',
+    grade: 'met het cijfer {grade}',
+    date: 'DATUM',
+    issuer: 'UITGEREIKT DOOR',
+    title: 'Certificaat van voltooiing',
+    course: 'Cursus {id}',
+  },
+  sv: {
+    heading: 'INTYG',
+    subheading: 'ÖVER GENOMFÖRD KURS',
+    before: 'Härmed intygas att',
+    between: 'har genomfört kursen',
+    grade: 'med betyget {grade}',
+    date: 'DATUM',
+    issuer: 'UTFÄRDAT AV',
+    title: 'Intyg över genomförd kurs',
+    course: 'Kurs {id}',
+  },
+  da: {
+    heading: 'KURSUSBEVIS',
+    subheading: 'GENNEMFØRT KURSUS',
+    before: 'Det bekræftes hermed, at',
+    between: 'har gennemført kurset',
+    grade: 'med karakteren {grade}',
+    date: 'DATO',
+    issuer: 'UDSTEDT AF',
+    title: 'Kursusbevis',
+    course: 'Kursus {id}',
+  },
+  nb: {
+    heading: 'KURSBEVIS',
+    subheading: 'FULLFØRT KURS',
+    before: 'Det bekreftes herved at',
+    between: 'har fullført kurset',
+    grade: 'med karakteren {grade}',
+    date: 'DATO',
+    issuer: 'UTSTEDT AV',
+    title: 'Kursbevis',
+    course: 'Kurs {id}',
+  },
+  fi: {
+    heading: 'TODISTUS',
+    subheading: 'KURSSIN SUORITTAMISESTA',
+    before: 'Täten todistetaan, että',
+    between: 'on suorittanut kurssin',
+    grade: 'arvosanalla {grade}',
+    date: 'PÄIVÄYS',
+    issuer: 'MYÖNTÄJÄ',
+    title: 'Todistus kurssin suorittamisesta',
+    course: 'Kurssi {id}',
+  },
+  pl: {
+    heading: 'CERTYFIKAT',
+    subheading: 'UKOŃCZENIA KURSU',
+    before: 'Niniejszy certyfikat otrzymuje',
+    between: 'za ukończenie kursu',
+    grade: 'z oceną {grade}',
+    date: 'DATA',
+    issuer: 'WYDANY PRZEZ',
+    title: 'Certyfikat ukończenia kursu',
+    course: 'Kurs {id}',
+  },
+  cs: {
+    heading: 'CERTIFIKÁT',
+    subheading: 'O ABSOLVOVÁNÍ KURZU',
+    before: 'Tento certifikát získává',
+    between: 'za absolvování kurzu',
+    grade: 's hodnocením {grade}',
+    date: 'DATUM',
+    issuer: 'VYDAVATEL',
+    title: 'Certifikát o absolvování kurzu',
+    course: 'Kurz {id}',
+  },
+  ru: {
+    heading: 'СЕРТИФИКАТ',
+    subheading: 'О ПРОХОЖДЕНИИ КУРСА',
+    before: 'Этот сертификат получает',
+    between: 'за завершение курса',
+    grade: 'с оценкой {grade}',
+    date: 'ДАТА',
+    issuer: 'КЕМ ВЫДАН',
+    title: 'Сертификат о прохождении курса',
+    course: 'Курс {id}',
+  },
+  uk: {
+    heading: 'СЕРТИФІКАТ',
+    subheading: 'ПРО ЗАВЕРШЕННЯ КУРСУ',
+    before: 'Цей сертифікат отримує',
+    between: 'за завершення курсу',
+    grade: 'з оцінкою {grade}',
+    date: 'ДАТА',
+    issuer: 'КИМ ВИДАНО',
+    title: 'Сертифікат про завершення курсу',
+    course: 'Курс {id}',
+  },
+  el: {
+    heading: 'ΠΙΣΤΟΠΟΙΗΤΙΚΟ',
+    subheading: 'ΟΛΟΚΛΗΡΩΣΗΣ',
+    before: 'Το παρόν πιστοποιητικό απονέμεται στον/στην',
+    between: 'για την ολοκλήρωση του μαθήματος',
+    grade: 'με βαθμό {grade}',
+    date: 'ΗΜΕΡΟΜΗΝΙΑ',
+    issuer: 'ΕΚΔΟΤΗΣ',
+    title: 'Πιστοποιητικό ολοκλήρωσης',
+    course: 'Μάθημα {id}',
+  },
+  ar: {
+    heading: 'شهادة',
+    subheading: 'إتمام دورة',
+    before: 'تُمنح هذه الشهادة إلى',
+    between: 'لإتمام دورة',
+    grade: 'بتقدير {grade}',
+    date: 'التاريخ',
+    issuer: 'صادرة عن',
+    title: 'شهادة إتمام دورة',
+    course: 'الدورة {id}',
+  },
+  he: {
+    heading: 'תעודה',
+    subheading: 'סיום קורס',
+    before: 'תעודה זו מוענקת ל־',
+    between: 'עבור השלמת הקורס',
+    grade: 'בציון {grade}',
+    date: 'תאריך',
+    issuer: 'הונפקה על ידי',
+    title: 'תעודת סיום קורס',
+    course: 'קורס {id}',
+  },
+  hi: {
+    heading: 'प्रमाणपत्र',
+    subheading: 'पाठ्यक्रम पूर्णता',
+    before: 'प्रमाणित किया जाता है कि',
+    between: 'ने निम्नलिखित पाठ्यक्रम पूरा किया है',
+    grade: 'ग्रेड: {grade}',
+    date: 'दिनांक',
+    issuer: 'जारीकर्ता',
+    title: 'पाठ्यक्रम पूर्णता प्रमाणपत्र',
+    course: 'पाठ्यक्रम {id}',
+  },
+  th: {
+    heading: 'ประกาศนียบัตร',
+    subheading: 'สำเร็จหลักสูตร',
+    before: 'ขอมอบประกาศนียบัตรนี้ไว้เพื่อแสดงว่า',
+    between: 'ได้สำเร็จหลักสูตร',
+    grade: 'ผลการเรียน {grade}',
+    date: 'วันที่',
+    issuer: 'ออกโดย',
+    title: 'ประกาศนียบัตรสำเร็จหลักสูตร',
+    course: 'หลักสูตร {id}',
+  },
+  vi: {
+    heading: 'CHỨNG NHẬN',
+    subheading: 'HOÀN THÀNH KHÓA HỌC',
+    before: 'Chứng nhận rằng',
+    between: 'đã hoàn thành khóa học',
+    grade: 'với điểm số {grade}',
+    date: 'NGÀY',
+    issuer: 'ĐƠN VỊ CẤP',
+    title: 'Chứng nhận hoàn thành khóa học',
+    course: 'Khóa học {id}',
+  },
+  id: {
+    heading: 'SERTIFIKAT',
+    subheading: 'PENYELESAIAN KURSUS',
+    before: 'Diberikan kepada',
+    between: 'atas penyelesaian kursus',
+    grade: 'dengan nilai {grade}',
+    date: 'TANGGAL',
+    issuer: 'DITERBITKAN OLEH',
+    title: 'Sertifikat penyelesaian kursus',
+    course: 'Kursus {id}',
+  },
+  zh: {
+    heading: '结业证书',
+    subheading: '课程结业',
+    before: '兹证明',
+    between: '已完成以下课程',
+    grade: '成绩：{grade}',
+    date: '日期',
+    issuer: '颁发机构',
+    title: '结业证书',
+    course: '课程 {id}',
+  },
+  'zh-Hant': {
+    heading: '結業證書',
+    subheading: '課程結業',
+    before: '茲證明',
+    between: '已完成以下課程',
+    grade: '成績：{grade}',
+    date: '日期',
+    issuer: '頒發機構',
+    title: '結業證書',
+    course: '課程 {id}',
+  },
+  ja: {
+    heading: '修了証',
+    subheading: '課程修了',
+    before: '',
+    between: '上記の者は、以下の課程を修了したことを証します',
+    grade: '成績：{grade}',
+    date: '修了日',
+    issuer: '発行者',
+    title: '修了証',
+    course: 'コース {id}',
+  },
+  ko: {
+    heading: '수료증',
+    subheading: '과정 수료',
+    before: '',
+    between: '위 사람은 아래 과정을 수료하였음을 증명합니다',
+    grade: '성적: {grade}',
+    date: '수료일',
+    issuer: '발급 기관',
+    title: '수료증',
+    course: '과정 {id}',
+  },
+}
+
+/** The languages that the default certificate speaks. */
+export const languages: readonly string[] = Object.keys(table)
+
+/** The language of the table for a locale such as `pt-BR`; English for one that is not in it. */
+export function languageOf(locale: string): string {
+  const { language, script } = new Intl.Locale(locale).maximize()
+  if (language === 'zh') return script === 'Hant' ? 'zh-Hant' : 'zh'
+  if (language === 'no' || language === 'nn') return 'nb'
+  return Object.hasOwn(table, language) ? language : 'en'
+}
+
+export function wordsOf(language: string): Words {
+  const words = table[language]
+  if (words === undefined) throw new Error(`the default certificate has no words in ${language}`)
+  return words
+}
