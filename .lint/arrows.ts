@@ -29,18 +29,31 @@ const places: Readonly<Record<string, Place>> = {
   'emulator/moodle': { imports: ['emulator/kernel', 'contracts'], without: protocols },
   'emulator/config.ts': { imports: ['contracts'] },
   'emulator/version.ts': { imports: [] },
-  'emulator/dashboard': { imports: services, without: protocols },
-  'emulator/http': { imports: ['emulator/dashboard', 'emulator/version.ts', ...services] },
+  'emulator/dashboard': { imports: ['emulator/alarms', ...services], without: protocols },
+  'emulator/http': { imports: ['emulator/alarms', 'emulator/dashboard', 'emulator/version.ts', ...services] },
   'emulator/operations.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/own-worker.ts': { imports: ['emulator/config.ts', ...services] },
   'emulator/virtual-time.ts': { imports: ['emulator/config.ts', 'emulator/worker', 'emulator/kernel', 'contracts'] },
   'emulator/evidence.ts': { imports: ['emulator/config.ts', ...services] },
+  'emulator/alarms': {
+    imports: ['emulator/kernel', 'contracts'],
+    types: ['emulator/cloud/queue/operations/table.ts'],
+    without: protocols,
+  },
   'emulator/mail-services.ts': { imports: ['emulator/config.ts', 'emulator/http', ...services] },
   'emulator/faces.ts': {
-    imports: ['emulator/config.ts', 'emulator/version.ts', 'emulator/mail-services.ts', 'emulator/http', ...services],
+    imports: [
+      'emulator/alarms',
+      'emulator/config.ts',
+      'emulator/version.ts',
+      'emulator/mail-services.ts',
+      'emulator/http',
+      ...services,
+    ],
   },
   'emulator/emulator.ts': {
     imports: [
+      'emulator/alarms',
       'emulator/evidence.ts',
       'emulator/virtual-time.ts',
       'emulator/faces.ts',
@@ -56,8 +69,11 @@ const places: Readonly<Record<string, Place>> = {
   },
   'emulator/simulation.ts': { imports: ['emulator/emulator.ts', 'emulator/kernel', 'contracts'] },
   'emulator/msw': { imports: ['emulator/emulator.ts'] },
+  'emulator/check': { imports: ['emulator/emulator.ts', ...services] },
   'emulator/cli': {
     imports: [
+      'emulator/check',
+      'scenarios',
       'emulator/emulator.ts',
       'emulator/config.ts',
       'emulator/version.ts',
@@ -68,7 +84,7 @@ const places: Readonly<Record<string, Place>> = {
     ],
   },
   load: { imports: application },
-  scenarios: { imports: application },
+  scenarios: { imports: ['emulator/simulation.ts', ...application] },
   test: { imports: ['.'] },
   '.lint': { imports: [] },
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
 
 /** `500ms`, `5s`, `2m`, `1h`, or a number of seconds, as milliseconds; undefined for anything else. */
-export function milliseconds(value: number | string): number | undefined {
+function milliseconds(value: number | string): number | undefined {
   const match = /^(-?\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(value).trim())
   if (match === null) return undefined
   return Number(match[1]) * units[(match[2] ?? 's') as keyof typeof units]

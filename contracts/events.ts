@@ -1,3 +1,4 @@
+import type { AlarmName, AlarmState } from './alarms.ts'
 import type { OperationName } from './faults/operations.ts'
 import type { Dialect, JobType } from './job.ts'
 import type { Refusal } from './signature.ts'
@@ -159,6 +160,16 @@ export type JournalEvent =
       tamper: string[]
       statuses: (number | null)[]
     } & JobRef)
+  /** `threshold` in the unit of `value`: a number of things, or a share from 0 to 1. */
+  | {
+      type: 'alarm.changed'
+      alarm: AlarmName
+      from: AlarmState
+      to: AlarmState
+      reason: string
+      value?: number
+      threshold: number
+    }
   | { type: 'mail.webhook-lost'; provider: string; url: string; attempts: number; reason: string }
 
 export type JournalEventType = JournalEvent['type']

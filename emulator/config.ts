@@ -1,21 +1,12 @@
 import { z } from 'zod'
+import { duration } from '../contracts/duration.ts'
+import type { RuleInput } from '../contracts/faults/rule.ts'
 import { dialects } from '../contracts/job.ts'
 
 /** A boolean, or what the environment writes for one: `z.coerce` would take `OFFLOAD_EPHEMERAL=false` for true. */
 const flag = z.union([z.boolean(), z.stringbool()], { error: 'must be true or false' })
 
 const port = z.coerce.number().int().min(0).max(65535)
-
-/** `5s`, `30s`, `2m`, `500ms`, `1h`, or a number of seconds → milliseconds. */
-const duration = z.union([z.number(), z.string()]).transform((value, context) => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(String(value).trim())
-  if (match === null) {
-    context.addIssue({ code: 'custom', message: `"${value}" is no duration: write 500ms, 5s, 2m or 1h` })
-    return z.NEVER
-  }
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!
-  return Number(match[1]) * unit
-})
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
 
@@ -44,6 +35,35 @@ function checkWorker(text: string, context: z.RefinementCtx): void {
   if (workerKind(text) !== undefined) return
   context.addIssue({ code: 'custom', message: 'must be builtin, none, lambda:URL or exec:COMMAND' })
 }
+
+/** A share from 0 to 1, or a percentage such as `5%`. */
+const share = z
+  .union([z.number(), z.string()])
+  .transform((value) => {
+    const text = String(value).trim()
+    return text.endsWith('%') ? Number(text.slice(0, -1)) / 100 : Number(text)
+  })
+  .refine((value) => value >= 0 && value <= 1, 'must be from 0 to 1, or from 0% to 100%')
+
+/** When `/_offload/alarms` raises one. Times are delays: `speed` makes them shorter. */
+const alarms = z.strictObject({
+  /** More messages than this wait in a queue. */
+  queue_depth: z.coerce.number().int().min(0).default(1000),
+  /** More messages than this are in dead-letter queues. */
+  dead_letters: z.coerce.number().int().min(0).default(0),
+  /** More than this share of the worker's attempts failed for a passing reason, or with the worker. */
+  worker_errors: share.default(0.05),
+  /** More than this share of the mails bounced. */
+  bounce_rate: share.default(0.05),
+  /** Less than this share of the callbacks were delivered. */
+  callback_success: share.default(0.99),
+  /** A job in which nothing has come to an end for so long. */
+  stuck_after: duration.default(3_600_000).refine((value) => value > 0, 'must be more than 0'),
+  /** Shares are those of the last so long. */
+  window: duration.default(3_600_000).refine((value) => value > 0, 'must be more than 0'),
+  /** With fewer mails or attempts in the window a share says nothing. */
+  least_samples: z.coerce.number().int().min(1).default(20),
+})
 
 const locale = z.string().refine((tag) => {
   try {
@@ -112,7 +132,7 @@ export const configSchema = z.strictObject({
   dialect: z.enum(dialects).default('spec'),
   /** Whose limits and errors the emulator's own worker meets when it sends. */
   email_provider: z.enum(['ses', 'sendgrid', 'mailgun', 'mailchannels', 'cloudflare']).default('ses'),
-  /** Where SendGrid's and Mailgun's signed events are posted. */
+  /** Where SendGrid's, Mailgun's and MailChannels' signed events are posted. */
   provider_webhook_url: httpUrl.optional(),
   /** The mail providers' API key, asked for with `verify_signatures`. */
   provider_api_key: z.string().min(1).default('offload-dev-key'),
@@ -124,7 +144,7 @@ export const configSchema = z.strictObject({
   /** Recipients a second and in 24 hours that SES takes from callers outside. */
   ses_rate: z.coerce.number().positive().max(1_000_000).default(14),
   ses_daily_quota: z.coerce.number().int().min(1).default(50_000),
-  /** SES's sandbox: 1 a second, 200 a day, from and to verified identities only. */
+  /** SES's sandbox, for callers outside and for the emulator's own worker: 1 a second, 200 a day, verified identities only. */
   ses_sandbox: flag.default(false),
   /** Where SES tells of bounces, complaints and deliveries: a queue's name, an address; `delay` makes them late and disorders them. */
   ses_notifications: z
@@ -134,6 +154,10 @@ export const configSchema = z.strictObject({
       delay: duration.default(0),
     })
     .prefault({}),
+  /** SES configuration sets that are there from the beginning; a mail that names another is refused. */
+  ses_configuration_sets: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be the name of a configuration set'))
+    .default([]),
   /** Where SNS topics go that SES's event destinations name: a queue, an address (else the queue of their name); `raw` leaves SNS's envelope out. */
   sns_topics: z
     .record(
@@ -147,6 +171,8 @@ export const configSchema = z.strictObject({
     .default({}),
   /** Mails a second that the emulator's own worker sends; without it, as many as it can. */
   worker_mail_rate: z.coerce.number().min(1).max(1_000_000).optional(),
+  /** Mails in any 24 hours that the emulator's own worker sends; then it waits. */
+  worker_daily_quota: z.coerce.number().int().min(1).optional(),
   mail_from: z.string().default('ManiReports <noreply@manireports.test>'),
   /** The folder of the certificates' templates (NAME.yaml, with their pictures and fonts), from the working directory. */
   certificate_templates: z.string().min(1).default('certificate-templates'),
@@ -154,6 +180,13 @@ export const configSchema = z.strictObject({
   locale: locale.default('en'),
   issuer: z.string().default('ManiReports Academy'),
   maximum_message_size: z.coerce.number().int().min(1024).max(1_048_576).default(1_048_576),
+
+  alarms: alarms.prefault({}),
+
+  /** Fault rules, or the file that they are in; without either those of the last run stay. */
+  faults: z
+    .union([z.string().min(1), z.array(z.custom<RuleInput>())], { error: 'must be a file, or a list of rules' })
+    .optional(),
 
   tenants: z.record(z.string().regex(/^\d+$/), tenantSettings).default({}),
 })

@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import Fastify from 'fastify'
+import { createAlarms } from './alarms/alarms.ts'
+import { openJobs } from './alarms/open-jobs.ts'
+import { watchedQueues } from './alarms/watched-queues.ts'
 import { faultyIngest } from './cloud/ingest/faulty-ingest.ts'
 import { createIngest } from './cloud/ingest/ingest.ts'
 import { createRetry } from './cloud/ingest/retry.ts'
@@ -9,19 +12,21 @@ import { createObjects } from './cloud/objects/objects.ts'
 import { faultyOperations } from './cloud/queue/faulty-operations.ts'
 import { createQueues } from './cloud/queue/queues.ts'
 import { configSchema, type Config, type ConfigInput } from './config.ts'
-import { createApp, type RequestLine } from './http/app.ts'
+import { createApp, type AppDeps, type RequestLine } from './http/app.ts'
 import { createExchangeFaults } from './http/faults/exchange.ts'
 import { guard } from './http/guard.ts'
 import { injectCallbacks, injectRequest } from './http/inject.ts'
 import { listen } from './http/listen.ts'
 import { mailpitFace } from './http/mailpit/face.ts'
+import { createParts } from './http/parts.ts'
 import { outside, systemClock, type Clock } from './kernel/clock.ts'
 import { EmulatorError } from './kernel/errors.ts'
-import { createFaults } from './kernel/faults/faults.ts'
+import { configuredRules } from './kernel/faults/configured-rules.ts'
+import { createFaults, type Faults } from './kernel/faults/faults.ts'
 import { boot } from './kernel/installation.ts'
 import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
-import { openStore, type Store } from './kernel/store.ts'
+import { openStore, type Session, type Store } from './kernel/store.ts'
 import { isVirtual } from './kernel/virtual-clock.ts'
 import { createMoodle, type Moodle } from './moodle/moodle.ts'
 import { settingsToCopy, workerEnvironment } from './moodle/settings-to-copy.ts'
@@ -32,7 +37,7 @@ import { createOwnWorker, watchQueue } from './own-worker.ts'
 import { createOperations } from './operations.ts'
 import { version } from './version.ts'
 import { nowhere, refuseOutside } from './virtual-time.ts'
-import { createAttempt } from './worker/attempt.ts'
+import type { AttemptDeps } from './worker/attempt.ts'
 import { createCallbacks } from './worker/callbacks/callbacks.ts'
 import { createHostRules } from './worker/callbacks/host-rules.ts'
 import { createHttpTransport } from './worker/callbacks/http-transport.ts'
@@ -40,7 +45,7 @@ import type { CallbackTransport } from './worker/callbacks/transport.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
 import { createTemplates } from './worker/certificate/template/templates.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
-import { createPool } from './worker/pool.ts'
+import { createMortalWorker } from './worker/mortal-worker.ts'
 import { createSettler } from './worker/settler.ts'
 import { createStages } from './worker/stages.ts'
 
@@ -71,6 +76,8 @@ export interface Emulator {
   /** Grows by one at each start on the same state. */
   readonly boot: number
   readonly journal: Journal
+  /** What is to go wrong. */
+  readonly faults: Faults
   /** Every answered request, as it happens; returns how to stop. */
   onRequest(listener: (line: RequestLine) => void): () => void
   /** The stand-in for Moodle: submits jobs and takes their callbacks. */
@@ -88,7 +95,7 @@ export type EmulatorOptions = ConfigInput & {
   /** `false` opens no port at all: requests come by `inject`, and mail goes to the inbox in this process. */
   readonly listen?: boolean
   /** The state, where it outlives the emulator (`openMemory`); instead of `data_dir`. */
-  readonly store?: Store
+  readonly store?: Store | Session
 }
 
 /**
@@ -121,13 +128,15 @@ interface Start {
   readonly config: Config
   readonly clock: Clock
   readonly listens: boolean
-  readonly store: Store | undefined
+  readonly store: Store | Session | undefined
   readonly stops: (() => void | Promise<void>)[]
   readonly stopAll: () => Promise<void>
 }
 
 async function start({ config, clock, listens, store: given, stops, stopAll }: Start): Promise<Emulator> {
   const onError = (error: unknown) => {
+    // What fails in a process that was killed is heard by nobody.
+    if (given !== undefined && 'killed' in given && given.killed) return
     process.stderr.write(`offload: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   }
   const virtual = !listens && isVirtual(clock)
@@ -142,6 +151,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
   const { seed, boot: bootNumber, ids } = boot({ store, seed: config.seed })
   const journal = createJournal({ store, clock })
   const faults = createFaults({ store, clock, journal, seed })
+  if (config.faults !== undefined) faults.set(configuredRules(config.faults))
   const stages = createStages(clock)
 
   // The ports are known only when they are open, and links, settings and callbacks name them.
@@ -177,7 +187,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     verifySignatures: config.verify_signatures,
   })
 
-  const inject = (request: Request) => injectRequest(app, request, clock)
+  const inject = (request: Request) => injectRequest('of' in app ? app.of(request) : app, request, clock)
   const callbacks = createCallbacks({
     ...(listens ? {} : { send: withoutPort(config, clock, inject) }),
     store,
@@ -237,6 +247,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     store,
     clock,
     ids,
+    faults,
     onReceived: ({ id, messageId, to, cc, bcc, tags }) =>
       observer?.mail({ id, messageId, tags, addresses: [...to, ...cc, ...bcc].map(({ address }) => address) }),
   })
@@ -247,6 +258,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     clock,
     ids,
     journal,
+    faults,
     queues,
     inbox,
     listens,
@@ -260,7 +272,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
   const certificates = createCertificateRenderer({ threads: virtual ? 0 : Math.min(2, availableParallelism()) })
   stops.push(() => certificates.close())
   const templates = createTemplates({ folder: resolve(config.certificate_templates) })
-  const attempt = createAttempt({
+  const attemptDeps: AttemptDeps = {
     ids,
     objects,
     certificates: { render: (...batch) => outside(clock, () => certificates.render(...batch)) },
@@ -273,7 +285,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
       issuer: tenantSettings(tenant).issuer ?? config.issuer,
     }),
     stage: stages.measure,
-  })
+  }
 
   const ingest = faultyIngest(
     createIngest({
@@ -311,6 +323,18 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     },
   })
 
+  const alarms = createAlarms({
+    store,
+    clock,
+    journal,
+    thresholds: config.alarms,
+    queues: queues.overview,
+    openJobs: () => openJobs({ store, journal }).filter(({ side, job }) => side === 'working' || !moodle.settled(job)),
+    isAwaited: (job) => moodle.job(job) !== undefined && !moodle.settled(job),
+    onError,
+  })
+  stops.push(() => alarms.stop())
+
   const { retry, reset, send } = createOperations({
     store,
     clock,
@@ -320,7 +344,17 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     ledger,
     moodle,
     resubmit: createRetry({ store, clock, ids, ingest }),
-    forget: [faults, queues, ingest, callbacks, objects, moodle, mail, ...(observer === undefined ? [] : [observer])],
+    forget: [
+      alarms,
+      faults,
+      queues,
+      ingest,
+      callbacks,
+      objects,
+      moodle,
+      mail,
+      ...(observer === undefined ? [] : [observer]),
+    ],
     inbox,
   })
 
@@ -367,7 +401,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
   // Names under which one port is reached: a link signed for one of them opens under the others.
   const aliases = config.public_url === undefined ? [] : [new URL(config.public_url).host]
   const meetFault = createExchangeFaults({ faults, clock })
-  const app = createApp({
+  const appDeps: AppDeps = {
     clock,
     guard: guarded,
     meetFault,
@@ -385,7 +419,16 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
       faults,
       meetFault,
       credentials,
-      queues: { ...queues, operations },
+      queues: {
+        ...queues,
+        operations: watchedQueues(operations, alarms.queuesChanged),
+        redrive(name) {
+          const moved = queues.redrive(name)
+          alarms.queuesChanged()
+          return moved
+        },
+      },
+      alarms,
       objects,
       mail,
       ingest,
@@ -401,16 +444,16 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
       operations: { retry, send, reset, check: evidence.check },
       onError,
     }),
-  })
+  }
+  const app = listens ? createApp(appDeps) : createParts(appDeps)
   stops.push(() => app.close())
   // Long polls end before the port does.
   stops.push(() => queues.close())
-  if (listens) {
+  if ('listen' in app) {
     at.url = await listen(app, { hosts: config.host, port: config.port, flag: 'port' })
     const { host, port } = new URL(at.url)
     aliases.push(host, `localhost:${port}`, `host.docker.internal:${port}`)
   } else {
-    await app.ready()
     at.url = unlistened
   }
   if (config.mailpit !== undefined) {
@@ -424,6 +467,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     at.inbox = await listen(inboxApp, { hosts: config.host, port: config.inbox_port, flag: 'inbox-port' })
   }
 
+  alarms.start()
   mail.start()
   callbacks.start()
   stops.push(() => callbacks.stop())
@@ -431,20 +475,25 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
   settler.start()
   stops.push(() => settler.stop())
   if (config.worker === 'builtin') {
-    const pool = createPool({
+    const worker = createMortalWorker({
       store,
       clock,
+      journal,
+      faults,
       ledger,
-      attempt,
+      attempt: attemptDeps,
       onError,
       // Wall time, as the ledger's leases are: a worker in the same process is not faster for --speed.
       queue: queues.consumer(queueName, { visibilityTimeoutMs: visibilitySeconds * 1000 * config.speed }),
       concurrency: config.worker_concurrency,
       visibilityMs: visibilitySeconds * 1000,
     })
-    pool.start()
-    stops.push(() => pool.stop())
-    stops.push(() => mail.endWaits())
+    worker.start()
+    stops.push(() => worker.stop())
+    stops.push(() => {
+      worker.endWaits()
+      mail.endWaits()
+    })
   }
   const own =
     observer &&
@@ -477,6 +526,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     seed,
     boot: bootNumber,
     journal,
+    faults,
     onRequest(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -1,4 +1,5 @@
 import type { Credentials } from '../contracts/sigv4.ts'
+import type { Alarms } from './alarms/alarms.ts'
 import type { Ingest } from './cloud/ingest/ingest.ts'
 import type { Objects } from './cloud/objects/objects.ts'
 import type { Queues } from './cloud/queue/queues.ts'
@@ -43,6 +44,7 @@ export interface FacesDeps {
   readonly observer: Observer | undefined
   readonly ledger: Ledger
   readonly callbacks: Callbacks
+  readonly alarms: Pick<Alarms, 'list' | 'history'>
   readonly about: () => Record<string, unknown>
   readonly stats: () => Record<string, unknown>
   readonly settings: PageDeps['settings']
@@ -56,7 +58,7 @@ export interface FacesDeps {
 /** The services as they are spoken to over the one port. */
 export function createFaces(deps: FacesDeps): AppDeps['faces'] {
   const { config, store, clock, ids, journal, credentials, queues, objects, mail, ingest, moodle, observer } = deps
-  const { ledger, callbacks, about, stats, settings, aliases, inbox, onError } = deps
+  const { ledger, callbacks, alarms, about, stats, settings, aliases, inbox, onError } = deps
   const { retry, send, reset, check } = deps.operations
   const signers = config.verify_signatures ? { signers: { credentials: [credentials], clock } } : {}
   const ses = { ses: mail.ses, ids, onError, ...signers }
@@ -67,6 +69,7 @@ export function createFaces(deps: FacesDeps): AppDeps['faces'] {
       ids,
       meetFault: deps.meetFault,
       otherForms: sesForms(ses),
+      onError,
       ...(config.verify_signatures ? { credentials: [credentials] } : {}),
       onRefusal: ({ action, error }) => {
         const reason = `${action ?? 'SQS'}: ${error.message}`
@@ -110,13 +113,14 @@ export function createFaces(deps: FacesDeps): AppDeps['faces'] {
       health: about,
       stats,
       queues,
+      alarms,
       callbacks,
       retry,
       send,
       reset,
       check,
     }),
-    page: pageFace({ views: ledger, callbacks, queues, retry, settings, inbox }),
+    page: pageFace({ views: ledger, callbacks, queues, alarms, retry, settings, inbox }),
     verification: verificationFace({
       verify: createVerification({
         find: ledger.certificate,

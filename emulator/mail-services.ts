@@ -1,9 +1,12 @@
+import { CutOff } from './cloud/inbox/faulty-accept.ts'
 import type { Inbox } from './cloud/inbox/inbox.ts'
+import { deliveryOfReply } from './cloud/mail/fate.ts'
 import { checkMailpit, createMailpitLookup } from './cloud/mail/mailpit.ts'
 import { createMailProvider, parseSender } from './cloud/mail/provider.ts'
 import { innerSmtpAddress, parseSmtpAddress, type SmtpAddress } from './cloud/mail/smtp-host.ts'
-import { createSmtpTransport, type MailTransport } from './cloud/mail/transport.ts'
+import { createSmtpTransport, type Delivery, type MailTransport } from './cloud/mail/transport.ts'
 import { createWebhooks } from './cloud/mail/webhooks.ts'
+import { limitWorker } from './cloud/mail/worker-limits.ts'
 import { createProviders } from './cloud/providers/providers.ts'
 import { createWorkerMail } from './cloud/providers/worker-mail.ts'
 import type { Queues } from './cloud/queue/queues.ts'
@@ -11,7 +14,8 @@ import { createSes } from './cloud/ses/ses.ts'
 import type { Config } from './config.ts'
 import { portTaken } from './http/listen.ts'
 import type { Clock } from './kernel/clock.ts'
-import { EmulatorError } from './kernel/errors.ts'
+import { EmulatorError, messageOf } from './kernel/errors.ts'
+import type { Faults } from './kernel/faults/faults.ts'
 import type { Ids } from './kernel/ids.ts'
 import type { Journal } from './kernel/journal.ts'
 import type { Store } from './kernel/store.ts'
@@ -24,6 +28,7 @@ export interface MailServicesDeps {
   readonly clock: Clock
   readonly ids: Ids
   readonly journal: Journal
+  readonly faults: Faults
   readonly queues: Queues
   readonly inbox: Inbox
   /** Whether ports may be opened; without, mail goes to the inbox in this process. */
@@ -46,7 +51,8 @@ export async function createMailServices(deps: MailServicesDeps) {
     journal,
     onError,
     from: config.mail_from,
-    workerRate: config.worker_mail_rate,
+    workerRate: config.ses_sandbox ? Math.min(1, config.worker_mail_rate ?? 1) : config.worker_mail_rate,
+    faults: deps.faults,
     find:
       config.mailpit === undefined
         ? (messageId) => Promise.resolve(inbox.find(messageId))
@@ -84,6 +90,7 @@ export async function createMailServices(deps: MailServicesDeps) {
       dailyQuota: config.ses_daily_quota,
       sandbox: config.ses_sandbox,
       notifications: config.ses_notifications,
+      configurationSets: config.ses_configuration_sets,
       topics: config.sns_topics,
     },
     onError,
@@ -104,13 +111,23 @@ export async function createMailServices(deps: MailServicesDeps) {
     },
   })
 
+  const quota = config.worker_daily_quota ?? Infinity
+  const worker = limitWorker(
+    model,
+    {
+      dailyQuota: config.ses_sandbox ? Math.min(200, quota) : quota,
+      refuses: (address) => config.ses_sandbox && !ses.identities.covers(address),
+    },
+    { store, clock, region, onError },
+  )
+
   return {
     /** host:port, as it is shown; empty where there is none. */
     smtp: address === undefined ? '' : (config.smtp ?? `${address.host}:${address.port}`),
     /** What the emulator's own worker sends through. */
     worker:
       config.email_provider === 'ses'
-        ? model
+        ? worker
         : createWorkerMail({
             provider: config.email_provider,
             providers,
@@ -126,8 +143,11 @@ export async function createMailServices(deps: MailServicesDeps) {
       webhooks.start()
       providers.start()
     },
-    /** Before the worker stops: it must not wait for its rate. */
-    endWaits: () => model.endWaits(),
+    /** Before the worker stops: it must not wait for its rate, nor for tomorrow. */
+    endWaits() {
+      worker.endWaits()
+      model.endWaits()
+    },
     async stop() {
       await providers.stop()
       await webhooks.stop()
@@ -139,6 +159,7 @@ export async function createMailServices(deps: MailServicesDeps) {
     reset(tenant?: number) {
       if (tenant !== undefined) return
       model.reset()
+      worker.reset()
       ses.reset()
       providers.reset()
       webhooks.reset()
@@ -152,11 +173,23 @@ export type MailServices = Awaited<ReturnType<typeof createMailServices>>
 function intoInbox(inbox: Inbox): MailTransport {
   return {
     async deliver({ from, to }, raw) {
-      const id = await inbox.receive({ from, to: [...to], username: '', raw })
-      return { outcome: 'accepted', response: `250 2.0.0 Ok: queued as ${id}` }
+      try {
+        const id = await inbox.receive({ from, to: [...to], username: '', raw })
+        return { outcome: 'accepted', response: `250 2.0.0 Ok: queued as ${id}` }
+      } catch (error) {
+        return undelivered(error)
+      }
     },
     close() {},
   }
+}
+
+/** What SMTP would have made of the inbox's refusal. */
+function undelivered(error: unknown): Delivery {
+  if (error instanceof CutOff) return { outcome: 'deferred', error: error.message, ambiguous: true }
+  const code = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : undefined
+  if (code === undefined) throw error
+  return deliveryOfReply(`${code} ${messageOf(error)}`)
 }
 
 /** Where mail goes: Mailpit where one is named, else the embedded inbox, whose port is opened here. */

@@ -15,11 +15,11 @@ const sends: readonly OperationName[] = [
 
 const threeSeconds: Delay = { kind: 'constant', ms: 3000 }
 
-const rule = (label: string, at: readonly OperationName[], then: Effect, times?: number): Rule => ({
+const rule = (label: string, at: readonly OperationName[], effect: Effect, times?: number): Rule => ({
   name: `+${label}`,
   at,
   when: { recipient: [`*+${label}@*`], ...(times === undefined ? {} : { times }) },
-  then,
+  effect,
 })
 
 /** Addresses that bring their own fault, `anybody+LABEL@any.domain`; rules like all others. */

@@ -167,7 +167,7 @@ export const operations = {
     except: { effects: ['duplicate', 'reorder'], selectors: job },
   },
   ...each(s3Calls, row(aws, call, codes.s3)),
-  ...each(sesSends, row(aws, address, codes.ses)),
+  ...each(sesSends, row([...aws, 'account-paused'], address, codes.ses)),
   'ses.other': row(aws, call, codes.ses),
   ...each(providerSends, row(exchange, address, codes.provider)),
   ...each(cloudflareQueueCalls, row(exchange, call, codes.provider)),

@@ -75,7 +75,7 @@ export interface Rule {
   readonly name: string
   readonly at: readonly OperationName[]
   readonly when: Selector
-  readonly then: Effect
+  readonly effect: Effect
 }
 
 const delayInput = z.union(
@@ -143,6 +143,7 @@ export const ruleInput = z
       .optional(),
     at: several(at),
     when: when.optional(),
+    // oxlint-disable-next-line unicorn/no-thenable -- what a person writes: at, when, then
     then: z.union([z.enum([...bare, ...measured]), effectObject]),
   })
   .superRefine(check)
@@ -259,7 +260,7 @@ export function rulesOf(parsed: readonly Parsed[]): Rule[] {
       name: nth === 1 ? given : `${given} ${nth}`,
       at: placesOf(names, effect.kind),
       when: Object.fromEntries(Object.entries(selectors).filter(([, value]) => value !== undefined)),
-      then: effect,
+      effect,
     }
   })
 }

@@ -110,11 +110,13 @@ export function anyOrder(account: Account): Findings {
       inKeys,
       callbacks.filter(({ state }) => state === 'delivered'),
     )
+    // One that a fault has dropped counts as delivered, and never came.
+    const dropped = account.struck(job, ['drop']).length > 0
     // One whose answer was lost has been applied all the same.
     const most = fold(inKeys, callbacks)
     const refused = new Set(job.batches.filter(({ status }) => status === 'refused').map(({ batch }) => batch))
     for (const { row, key } of keyed) {
-      const floor = least.get(key) ?? 'pending'
+      const floor = (dropped ? undefined : least.get(key)) ?? 'pending'
       const ceiling = refused.has(row.batch) ? 'failed' : (most.get(key) ?? 'pending')
       hold(
         rank(row.status) >= rank(floor) && rank(row.status) <= rank(ceiling),

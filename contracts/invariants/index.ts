@@ -7,7 +7,6 @@ import { countersAddUp, neverDown } from './states.ts'
 import type { Findings, JournalLine, RunView, Violation } from './view.ts'
 
 export type * from './view.ts'
-export { jobKey } from './account.ts'
 
 export interface Invariant {
   readonly id: number

@@ -211,7 +211,18 @@ function sayAnswers(terminal: Terminal, probed: Probe): void {
 
 const shownAnswer = 100
 
+/** What a receiver that answers in JSON says is wrong. */
+function reasonIn(response: string): string | undefined {
+  try {
+    const said = z.object({ reason: z.string().min(1) }).safeParse(JSON.parse(response))
+    return said.success ? said.data.reason : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function answerText(status: number | null, words: string, response: string | null): string {
-  const text = (status !== null && response !== null && response !== '' ? response : words).replace(/\s+/g, ' ')
+  const said = status === null || response === null || response === '' ? words : (reasonIn(response) ?? response)
+  const text = said.replace(/\s+/g, ' ')
   return text.length > shownAnswer ? `${text.slice(0, shownAnswer)}…` : text
 }

@@ -3,7 +3,7 @@ import { relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { configSchema, type Config, type ConfigInput } from '../config.ts'
 import { Failure } from './failure.ts'
-import { nearest } from '../kernel/nearest.ts'
+import { nearest } from '../../contracts/nearest.ts'
 
 /** One value that somebody gave, with the words for where: `--port`, `OFFLOAD_PORT`, `offload.config.yaml:3 port`. */
 interface Given {

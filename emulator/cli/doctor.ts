@@ -6,6 +6,8 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { lockDirectory } from '../kernel/lock.ts'
+import { TemplateError } from '../worker/certificate/template/template.ts'
+import { createTemplates } from '../worker/certificate/template/templates.ts'
 import { health as healthAnswer, type Health } from './answers.ts'
 import { readConfiguration } from './configuration.ts'
 import { Failure } from './failure.ts'
@@ -44,6 +46,7 @@ async function doctor({ url, json, config: file }: TargetOptions & { config?: st
   const findings = [await node(), finding, whatRuns(emulator, targetUrl(url))]
   if (config !== undefined) {
     findings.push(...(await ports(config, emulator)), dataFolder(config, emulator), await mailpit(config, emulator))
+    findings.push(...(await templates(config)))
   }
   findings.push(await k6())
 
@@ -206,6 +209,25 @@ async function infoOf(base: string): Promise<z.output<typeof mailpitInfo> | unde
   const response = await fetch(`${base}/api/v1/info`).catch(() => undefined)
   const json: unknown = await response?.json().catch(() => undefined)
   return mailpitInfo.safeParse(json).data
+}
+
+/** The customer's own certificate templates, where there are some. */
+async function templates(config: Config): Promise<Finding[]> {
+  const folder = resolve(config.certificate_templates)
+  if (!existsSync(folder)) return []
+  const own = createTemplates({ folder })
+  return Promise.all(
+    own.names().map(async (name): Promise<Finding> => {
+      const id = `template-${name}`
+      try {
+        await own.find(name, config.locale)
+        return { id, verdict: 'pass', words: `the certificate template ${name} is fine` }
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error
+        return { id, verdict: 'fail', words: error.message, fix: `offload certificate preview --template ${name}` }
+      }
+    }),
+  )
 }
 
 async function k6(): Promise<Finding> {

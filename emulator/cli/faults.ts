@@ -14,7 +14,7 @@ const rule = z.looseObject({
   name: z.string(),
   at: z.array(z.string()),
   when: z.record(z.string(), z.unknown()),
-  then: z.looseObject({ kind: z.string() }),
+  effect: z.looseObject({ kind: z.string() }),
   hits: z.number(),
   open: z.boolean().optional(),
 })
@@ -113,27 +113,45 @@ function show(terminal: Terminal, rules: readonly RuleAnswer[], json: boolean | 
     terminal.say(`No fault rules. Set some: ${call('faults set FILE')}`)
     return
   }
-  const rows = rules.map(({ name, at, when, then, hits, open }) => [
+  const rows = rules.map(({ name, at, when, effect, hits, open }) => [
     name,
-    at.length > 2 ? `${at[0]} and ${at.length - 1} more` : at.join(', '),
+    places(at),
     inWords(when) + (open === false ? ' (closed now)' : ''),
-    effect(then),
+    effectInWords(effect),
     hits,
   ])
   terminal.say(columns(['rule', 'at', 'when', 'then', 'hits'], rows))
 }
 
 const value = (given: unknown): string =>
-  Array.isArray(given) ? given.map(String).join('|') : typeof given === 'object' ? JSON.stringify(given) : String(given)
+  Array.isArray(given) ? given.join('|') : typeof given === 'string' ? given : (JSON.stringify(given) ?? '')
 
 const inWords = (when: Record<string, unknown>): string =>
   Object.entries(when)
     .map(([name, given]) => `${name} ${name === 'share' ? `${Number(given) * 100}%` : value(given)}`)
     .join(', ') || 'always'
 
-function effect({ kind, ...more }: RuleAnswer['then']): string {
-  const words = Object.values(more).map(value)
-  return [kind, ...words].join(' ')
+function effectInWords({ kind, ...more }: RuleAnswer['effect']): string {
+  return [
+    kind,
+    ...Object.entries(more).map(([name, given]) => (name === 'delay' ? delayInWords(given) : measure(name, given))),
+  ].join(' ')
+}
+
+const seconds = (ms: unknown) => `${Number(ms) / 1000} s`
+
+const measure = (name: string, given: unknown) => (/ms$/i.test(name) ? seconds(given) : value(given))
+
+function delayInWords(given: unknown): string {
+  const delay = given as { kind: string; ms: number; from: number; to: number; median: number; sigma: number }
+  if (delay.kind === 'uniform') return `${delay.from / 1000} to ${seconds(delay.to)}`
+  return delay.kind === 'lognormal' ? `about ${seconds(delay.median)} (sigma ${delay.sigma})` : seconds(delay.ms)
+}
+
+/** `s3.*` where a rule is for many of one service. */
+function places(at: readonly string[]): string {
+  const services = new Set(at.map((name) => name.split('.')[0]))
+  return at.length > 2 && services.size === 1 ? `${[...services].join()}.* (${at.length})` : at.join(', ')
 }
 
 function operations({ json }: TargetOptions): void {

@@ -201,8 +201,13 @@ export function createLogLines({ style }: Pick<Terminal, 'style'>): LogLines {
       }
       case 'callback.replayed': {
         const answers = event.statuses.map((status) => status ?? 'none').join(', ')
-        const how = event.tamper.length === 0 ? '' : ` with altered ${event.tamper.join(', ')}`
+        const ways = event.tamper.length > 3 ? `${event.tamper.length} ways` : event.tamper.join(', ')
+        const how = event.tamper.length === 0 ? '' : `, altered in ${ways}`
         return [said('out', 'plain', `callback ${event.url} of ${jobOf(event)} sent by hand${how}: ${answers}`)]
+      }
+      case 'alarm.changed': {
+        const tone = event.to === 'ALARM' ? 'bad' : event.from === 'ALARM' ? 'good' : 'dim'
+        return [said('state', tone, `alarm ${event.alarm} is ${event.to}: ${event.reason}`)]
       }
       case 'mail.webhook-lost': {
         const { provider, url, attempts, reason } = event

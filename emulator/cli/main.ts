@@ -21,6 +21,10 @@ const commands: Readonly<Record<string, Entry>> = {
   dlq: { summary: 'what is in the dead-letter queue and why, or send it back', load: () => import('./dlq.ts') },
   faults: { summary: 'break things on purpose, by rules', load: () => import('./faults.ts') },
   callbacks: { summary: 'the delivery log of the callbacks, and replays', load: () => import('./callbacks.ts') },
+  scenario: {
+    summary: 'what may happen to a job, played to its end and judged',
+    load: () => import('./scenario.ts'),
+  },
   certificate: {
     summary: 'look at a certificate template, or verify a certificate',
     load: () => import('./certificate.ts'),

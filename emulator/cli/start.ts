@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import type { ConfigInput } from '../config.ts'
 import type { Emulator } from '../emulator.ts'
 import { EmulatorError } from '../kernel/errors.ts'
@@ -6,6 +7,8 @@ import { portHolder } from './port-holder.ts'
 
 /** Starts the emulator; what keeps it from starting becomes a Failure with who, what and the way out. */
 export async function startEmulator(input: ConfigInput): Promise<Emulator> {
+  // A larger space for what dies young, in each thread, would make nothing faster and keep 100 MB more in memory.
+  setFlagsFromString('--semi-space-growth-factor=1')
   const { createEmulator } = await import('../emulator.ts')
   try {
     return await createEmulator(input)

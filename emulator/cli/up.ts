@@ -35,6 +35,7 @@ export function define(command: Command): void {
     )
     .option('--seed <seed>', 'the same seed gives the same ids')
     .option('--speed <factor>', 'make delays shorter: 60 turns the 2-minute retry into 2 s (default 1)')
+    .option('--faults <file>', 'break things on purpose: fault rules in YAML (offload faults --help)')
     .option('--verify-signatures', 'refuse AWS requests whose SigV4 signature is wrong')
     .optionsGroup('Callbacks to Moodle:')
     .option('--callback-url <[tenant=]url>', 'for jobs that name no callback_url; may be repeated', repeated)
@@ -80,6 +81,10 @@ async function up({ json, config: file, showSettings, ...flags }: UpOptions): Pr
   // Node's own start is part of what somebody waits for.
   const took = Math.round(clock.monotonic())
   terminal.say(welcome({ emulator, terminal, file: configuration.file, everything: showSettings ?? false, took }))
+
+  const rules = emulator.faults.list().map(({ name }) => name)
+  if (rules.length > 0)
+    terminal.say(terminal.style('yellow', `Fault rules are set (offload faults): ${rules.join('; ')}\n`))
 
   const lines = createLogLines(terminal)
   const unsubscribe = emulator.journal.subscribe((entry) => {

@@ -9,7 +9,7 @@ const style = `
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back) }
 header { background: var(--card); border-bottom: 1px solid var(--line); padding: 14px 24px; display: flex; gap: 24px;
   align-items: baseline; flex-wrap: wrap }
-header strong { font-size: 18px } header a { color: var(--dim); text-decoration: none } header a:hover { color: var(--accent) }
+header strong { font-size: 18px } header a { color: var(--dim); text-decoration: none } header a.bad { color: var(--bad); font-weight: 600 } header a:hover { color: var(--accent) }
 main { max-width: 1160px; margin: 0 auto; padding: 24px }
 h1 { font-size: 22px; margin: 0 0 4px } h2 { font-size: 16px; margin: 28px 0 8px }
 p { margin: 4px 0 12px } .dim { color: var(--dim) } .right { text-align: right }
@@ -44,10 +44,12 @@ export interface PageFrame {
   readonly inbox?: string
   /** Seconds after which the browser asks again; 0 for never. */
   readonly refresh?: number
+  /** How many alarms are raised. */
+  readonly alarms?: number
 }
 
 /** A whole page. No script anywhere: what changes is asked for again. */
-export function page({ title, inbox, refresh = 0 }: PageFrame, body: Html): string {
+export function page({ title, inbox, refresh = 0, alarms = 0 }: PageFrame, body: Html): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -68,7 +70,10 @@ export function page({ title, inbox, refresh = 0 }: PageFrame, body: Html): stri
               <a href="${inbox}/">Mails</a>
               <a href="/_offload/page/callbacks">Callbacks</a>
               <a href="/_offload/page/queues">Queues</a>
-              <a href="/_offload/page/settings">Moodle settings</a>`
+              <a href="/_offload/page/settings">Moodle settings</a>
+              <a href="/_offload/page/alarms" class="${alarms > 0 && 'bad'}"
+                >${alarms === 0 ? 'Alarms' : alarms === 1 ? '1 alarm' : `${alarms} alarms`}</a
+              >`
           }
         </header>
         <main>${body}</main>

@@ -12,6 +12,9 @@ import { faultHook, type MeetFault } from './faults/exchange.ts'
 /** What the router rewrites to by name. */
 export type ServiceName = 'sqs' | 's3' | 'ses' | ProviderFaceName
 
+/** What the app is made of; without a port it is built in parts, each when it is first asked for (`parts.ts`). */
+export type Part = ServiceName | 'control' | 'site'
+
 /** One answered request, for the live log. */
 export interface RequestLine {
   /** Epoch milliseconds. */
@@ -45,8 +48,10 @@ export interface AppDeps {
   readonly onError: (error: unknown) => void
 }
 
-/** The one port: each protocol in a scope of its own, with its own parsers, errors and 404. */
-export function createApp({ clock, guard: guardDeps, faces, meetFault, onRequest, onError }: AppDeps): FastifyInstance {
+/** The one port, or one part of it: each protocol in a scope of its own, with its own parsers, errors and 404. */
+export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
+  const { clock, guard: guardDeps, faces, meetFault, onRequest, onError } = deps
+  const has = (name: string) => part === undefined || part === name
   /** SQS's JSON protocol is answered before Fastify; what a browser was made to send goes on to the hook that refuses it. */
   const answerDirectly = (request: IncomingMessage, response: ServerResponse): boolean => {
     const { method = 'GET', headers } = request
@@ -119,22 +124,28 @@ export function createApp({ clock, guard: guardDeps, faces, meetFault, onRequest
     }),
   )
 
-  app.register(mounted(faces.sqs), { prefix: '/@sqs' })
-  for (const [name, face] of Object.entries(faces.services)) app.register(face, { prefix: `/@${name}` })
-  app.register(faces.ingest)
-  app.register(faces.moodle)
-  app.register(faces.verification)
-  app.register(
-    async (scope) => {
+  if (has('sqs')) app.register(mounted(faces.sqs), { prefix: '/@sqs' })
+  for (const [name, face] of Object.entries(faces.services)) {
+    if (has(name)) app.register(face, { prefix: `/@${name}` })
+  }
+  if (has('control')) {
+    app.register(
+      async (scope) => {
+        scope.addHook('onRequest', own)
+        await scope.register(faces.control)
+      },
+      { prefix: '/_offload' },
+    )
+  }
+  if (has('site')) {
+    app.register(faces.ingest)
+    app.register(faces.moodle)
+    app.register(faces.verification)
+    app.register(async (scope) => {
       scope.addHook('onRequest', own)
-      await scope.register(faces.control)
-    },
-    { prefix: '/_offload' },
-  )
-  app.register(async (scope) => {
-    scope.addHook('onRequest', own)
-    await scope.register(faces.page)
-  })
+      await scope.register(faces.page)
+    })
+  }
   return app
 }
 

@@ -27,7 +27,7 @@ const sesV1 = /(^|&)Version=2010-12-01(&|$)/
 
 /**
  * Everything AWS shares one port with the ingest, the control API and the page. The service is chosen by the SigV4 scope,
- * then `X-Amz-Target`, then a provider's path, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
+ * then SES's `Version` in the query, then `X-Amz-Target`, then a provider's path, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
  */
 export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw): string {
   const url = originForm(target)

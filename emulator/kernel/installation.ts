@@ -2,7 +2,7 @@ import { createIds, freshSeed, type Ids } from './ids.ts'
 import type { Store } from './store.ts'
 
 /** The version of the state file's tables; a file of another version is refused with what to do. */
-const stateVersion = 2
+const stateVersion = 3
 
 export interface Installation {
   readonly seed: string

@@ -55,6 +55,7 @@ export interface StoreOptions {
 export interface Session extends Store {
   /** What `kill -9` leaves: what is committed stays, nothing else is written or heard of any more. */
   kill(): void
+  readonly killed: boolean
 }
 
 /** A state in memory for one emulator after the other, as restarts and crashes have it. */
@@ -311,8 +312,9 @@ function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statem
       refuseWhatIsLost()
       db.exec(sql)
     },
-    tx(run) {
-      if (killed) throw new Error('the process was killed')
+    tx<T>(run: () => T) {
+      // A dead process does nothing any more, and throws at nobody.
+      if (killed) return undefined as T
       return depth > 0 ? savepoint(run) : transaction(run)
     },
     write<T>(run: () => T) {
@@ -336,6 +338,9 @@ function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statem
       closed = true
       flush()
       onClose()
+    },
+    get killed() {
+      return killed
     },
     kill() {
       killed = true

@@ -95,8 +95,8 @@ export function createCallbackReceiver(deps: {
     return { status: 403, verdict: 'token-wrong', reason: 'the token differs from the one of the company' }
   }
 
-  const contentOf = ({ timestamp: _, token: __, ...told }: CallbackMessage) =>
-    ids.stable(16, 'callback', JSON.stringify(told))
+  const contentOf = (told: CallbackMessage) =>
+    ids.stable(16, 'callback', JSON.stringify({ ...told, timestamp: 0, token: '' }))
 
   const refuse = ({ status, verdict, reason, issues }: Refused, job: MoodleJob | undefined): CallbackAnswer => {
     journal.record({

@@ -49,6 +49,23 @@ export function createJobProgress({ store, clock }: { store: Store; clock: Clock
       jobid,
     )?.n ?? 0
 
+  /** The failed of a job that its retries have given up for good: what a completed one has not sent, nor any other. */
+  const givenUp = (jobid: string) =>
+    store.get<{ n: number }>(
+      `WITH RECURSIVE retries (jobid) AS (
+         SELECT jobid FROM manireports_cloud_jobs WHERE parentjobid = ?1
+         UNION SELECT j.jobid FROM manireports_cloud_jobs j JOIN retries r ON j.parentjobid = r.jobid
+       )
+       SELECT count(DISTINCT parent.userid) AS n FROM manireports_cloud_job_recipients parent
+       JOIN manireports_cloud_job_recipients again ON again.userid = parent.userid AND again.status = 'failed'
+       JOIN manireports_cloud_jobs retry ON retry.jobid = again.jobid AND retry.status = 'completed'
+       WHERE parent.jobid = ?1 AND parent.status = 'failed' AND again.jobid IN retries AND NOT EXISTS (
+         SELECT 1 FROM manireports_cloud_job_recipients sent
+         WHERE sent.jobid IN retries AND sent.userid = parent.userid AND sent.status = 'completed'
+       )`,
+      jobid,
+    )?.n ?? 0
+
   const statusOf = (job: MoodleJob): JobStatus => {
     const children = store.all<{ status: JobStatus }>(
       'SELECT DISTINCT status FROM manireports_cloud_jobs WHERE parentjobid = ?',
@@ -57,11 +74,12 @@ export function createJobProgress({ store, clock }: { store: Store; clock: Clock
     if (children.length === 0) return ownStatus(job)
     if (!children.every(({ status }) => ended.includes(status))) return 'manual_retry'
     const sent = job.completed_recipients + rescued(job.jobid)
+    const permanentlyFailed = givenUp(job.jobid)
     return jobStatusOf({
       recipients: job.total_recipients,
       sent,
-      failed: job.completed_recipients + job.failed_recipients - sent,
-      permanentlyFailed: 0,
+      failed: job.completed_recipients + job.failed_recipients - sent - permanentlyFailed,
+      permanentlyFailed,
       open: job.total_recipients - job.completed_recipients - job.failed_recipients,
     })
   }

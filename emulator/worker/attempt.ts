@@ -49,26 +49,28 @@ export function createAttempt(deps: AttemptDeps) {
     notes: PassNotes,
   ): Promise<Certified> => {
     const settings = settingsOf(job.tenant)
-    const keyOf = (row: Leased['row']) => certificateKey({ tenant: job.tenant, job: job.job, recipient: row.key })
-    const codeOf = (row: Leased['row']) => ids.stable(16, 'certificate', job.tenant, job.job, row.key).toUpperCase()
+    const all = leased.map(({ row, recipient }) => ({
+      row,
+      recipient,
+      key: certificateKey({ tenant: job.tenant, job: job.job, recipient: row.key }),
+      code: ids.stable(16, 'certificate', job.tenant, job.job, row.key).toUpperCase(),
+    }))
     const done: Certified = new Map()
-    const finish = (row: Leased['row']) =>
-      done.set(row.key, {
-        key: keyOf(row),
-        code: codeOf(row),
-        url: objects.presign(keyOf(row), settings.presignedUrlTtlSeconds),
-      })
+    const finish = ({ row, key, code }: (typeof all)[number]) =>
+      done.set(row.key, { key, code, url: objects.presign(key, settings.presignedUrlTtlSeconds) })
 
     // A retry uses the stored object: never a second version.
-    const stored = await objects.existing(leased.map(({ row }) => keyOf(row)))
-    const missing = leased.filter(({ row }) => !stored.has(keyOf(row)))
-    for (const { row } of leased) if (stored.has(keyOf(row))) finish(row)
+    const stored = await objects.existing(all.map(({ key }) => key))
+    const missing = all.filter(({ key }) => !stored.has(key))
+    for (const one of all) if (stored.has(one.key)) finish(one)
     if (missing.length === 0) return done
 
-    const wanted = missing.map(({ row, recipient }): Wanted => {
-      const code = codeOf(row)
-      return { key: row.key, recipient, code, url: `${job.verify_base}/verify/${code}` }
-    })
+    const wanted = missing.map(({ row, recipient, code }): Wanted => ({
+      key: row.key,
+      recipient,
+      code,
+      url: `${job.verify_base}/verify/${code}`,
+    }))
     const of = { id: job.job, fields, acceptedAt: job.created_at }
     const prepared = await prepare(of, wanted, settings).catch((error: unknown) => {
       if (error instanceof TemplateError) return error
@@ -85,23 +87,24 @@ export function createAttempt(deps: AttemptDeps) {
       const batches = prepared.batches.map(({ batch, inputs }) => certificates.render(batch, inputs))
       return (await Promise.all(batches)).flat()
     })
-    const rows = new Map(missing.map(({ row }) => [row.key, row]))
-    const good: { row: Leased['row']; pdf: Uint8Array; sha256: string }[] = []
+    const byRecipient = new Map(missing.map((one) => [one.row.key, one]))
+    const good: { one: (typeof all)[number]; pdf: Uint8Array; sha256: string; md5: string }[] = []
     for (const result of rendered) {
-      const row = rows.get(result.recipient)!
+      const one = byRecipient.get(result.recipient)!
+      const { row } = one
       if ('error' in result) {
         done.set(row.key, { error: `Certificate: ${result.error}`, permanent: result.temporary !== true })
         continue
       }
       for (const text of result.findings) notes.findings.push({ recipient: row.key, text })
-      good.push({ row, pdf: result.pdf, sha256: result.sha256 })
+      good.push({ one, pdf: result.pdf, sha256: result.sha256, md5: result.md5 })
     }
     await deps.stage('objects', () =>
-      objects.put(good.map(({ row, pdf }) => ({ key: keyOf(row), contentType: 'application/pdf', bytes: pdf }))),
+      objects.put(good.map(({ one, pdf, md5 }) => ({ key: one.key, contentType: 'application/pdf', bytes: pdf, md5 }))),
     )
-    for (const { row, pdf, sha256 } of good) {
-      finish(row)
-      notes.stored.push({ recipient: row.key, key: keyOf(row), bytes: pdf.length, sha256 })
+    for (const { one, pdf, sha256 } of good) {
+      finish(one)
+      notes.stored.push({ recipient: one.row.key, key: one.key, bytes: pdf.length, sha256 })
     }
     return done
   }

@@ -46,7 +46,7 @@ const never = new Promise<never>(() => undefined)
  * does: by releasing what the dead one held.
  */
 export function createMortalWorker(deps: MortalWorkerDeps) {
-  const { store, clock, ledger, queue, faults, journal } = deps
+  const { store, clock, ledger, queue, journal } = deps
   const ordinalOf = createOrdinals(store)
   let life: Life | undefined
   let restart: Timer | undefined
@@ -110,14 +110,14 @@ function createLife(deps: LifeDeps): Life {
   const timers = new Set<Timer>()
   const subjects = new Map<number, Subject>()
   let alive = true
-  let mourn = () => undefined as void
-  const dead = new Promise<void>((resolve) => (mourn = resolve))
+  const dying = new AbortController()
+  const dead = new Promise<void>((resolve) => dying.signal.addEventListener('abort', () => resolve()))
 
   const die = (): Promise<never> => {
     if (alive) {
       alive = false
       for (const timer of timers) timer.cancel()
-      mourn()
+      dying.abort()
       deps.onDeath()
     }
     return never
@@ -133,19 +133,20 @@ function createLife(deps: LifeDeps): Life {
           )
         : never
 
-  const whenOf = (operation: OperationName, subject: Subject) => {
-    const effect = faults.active(operation) ? faults.strike(operation, subject, crashes)?.effect : undefined
+  // Subjects are read only where a rule asks for them.
+  const whenOf = (operation: OperationName, subject: () => Subject) => {
+    const effect = faults.active(operation) ? faults.strike(operation, subject(), crashes)?.effect : undefined
     return effect?.kind === 'crash' ? effect.when : undefined
   }
   /** A step that is a part of a transaction: death before it undoes the transaction, death after it comes with its commit. */
-  const step = <Result>(operation: OperationName, subject: Subject, run: () => Result): Result => {
+  const step = <Result>(operation: OperationName, subject: () => Subject, run: () => Result): Result => {
     const when = whenOf(operation, subject)
-    if (when === 'before') throw new Crash(operation, subject)
+    if (when === 'before') throw new Crash(operation, subject())
     const result = run()
     if (when === 'after') store.afterCommit(() => void die())
     return result
   }
-  const stepOf = async (operation: OperationName, subject: Subject, run: () => Promise<void>) => {
+  const stepOf = async (operation: OperationName, subject: () => Subject, run: () => Promise<void>) => {
     const when = whenOf(operation, subject)
     if (when === 'before') return await die()
     await run()
@@ -160,7 +161,7 @@ function createLife(deps: LifeDeps): Life {
         faults.strike(error.operation, error.subject, crashes)
         return die()
       }),
-    ) as Store['write'],
+    ),
   }
 
   const mortalClock: Clock = {
@@ -182,9 +183,9 @@ function createLife(deps: LifeDeps): Life {
     },
   }
 
-  const jobSubject = (jobId: number, keys: readonly string[]): Subject => ({
+  const jobSubject = (jobId: number, keys: readonly string[]) => (): Subject => ({
     ...subjects.get(jobId),
-    identity: createHash('sha256').update(JSON.stringify(keys)).digest('hex').slice(0, 32),
+    identity: identityOfKeys(keys),
   })
   const forget = (rows: readonly Leased[]) => {
     for (const { row } of rows) leased.delete(row.id)
@@ -193,18 +194,19 @@ function createLife(deps: LifeDeps): Life {
   const mortalLedger: Ledger = {
     ...ledger,
     admit(job, ...others) {
-      const { tenant, jobId, type, recipients } = job
-      const keys = recipients.map(({ key }) => key)
-      const subject: Subject = {
-        tenant,
-        job: String(jobId),
-        type,
-        addresses: recipients.map(({ email }) => email),
-      }
-      return step('worker.admit', { ...subject, identity: keys.join() }, () => {
+      const subject = (): Subject => ({
+        tenant: job.tenant,
+        job: String(job.jobId),
+        type: job.type,
+        addresses: job.recipients.map(({ email }) => email),
+        identity: identityOfKeys(job.recipients.map(({ key }) => key)),
+      })
+      return step('worker.admit', subject, () => {
         const admitted = ledger.admit(job, ...others)
-        subjects.clear()
-        subjects.set(admitted.row.id, subject)
+        if (faults.any()) {
+          if (subjects.size >= subjectsKept) subjects.clear()
+          subjects.set(admitted.row.id, subject())
+        }
         return admitted
       })
     },
@@ -218,8 +220,12 @@ function createLife(deps: LifeDeps): Life {
       })
     },
     conclude(jobId, messageId, result, milliseconds) {
-      const keys = result.outcomes.map((outcome) => outcome.leased.row.key)
-      return step('worker.conclude', jobSubject(jobId, keys), () => {
+      const subject = () =>
+        jobSubject(
+          jobId,
+          result.outcomes.map((outcome) => outcome.leased.row.key),
+        )()
+      return step('worker.conclude', subject, () => {
         const due = ledger.conclude(jobId, messageId, result, milliseconds)
         store.afterCommit(() => forget(result.outcomes.map((outcome) => outcome.leased)))
         return due
@@ -235,7 +241,7 @@ function createLife(deps: LifeDeps): Life {
     },
   }
 
-  const mortalQueue = mortalQueueOf(deps, { living, held, die, stepOf })
+  const mortalQueue = mortalQueueOf(deps, { living, held, death: dying.signal, die, stepOf })
 
   const { attempt: ports } = deps
   const faulty: FaultyAttempt = createFaultyAttempt(
@@ -274,14 +280,16 @@ interface Mortality {
     run: (...given: Arguments) => Promise<Result>,
   ) => (...given: Arguments) => Promise<Result>
   readonly held: Map<string, QueueMessage>
+  readonly death: AbortSignal
   readonly die: () => Promise<never>
-  readonly stepOf: (operation: OperationName, subject: Subject, run: () => Promise<void>) => Promise<void>
+  readonly stepOf: (operation: OperationName, subject: () => Subject, run: () => Promise<void>) => Promise<void>
 }
 
 /** The queue with its own faults: a message that comes to two, later, or to a worker that dies with it in its hands. */
-function mortalQueueOf({ queue, clock, faults }: LifeDeps, { living, held, die, stepOf }: Mortality): QueuePort {
+function mortalQueueOf({ queue, clock, faults }: LifeDeps, { living, held, death, die, stepOf }: Mortality): QueuePort {
   const receive = async (signal: AbortSignal): Promise<QueueMessage | undefined> => {
-    const message = await queue.receive(signal)
+    // Who is dead stands in no line.
+    const message = await queue.receive(AbortSignal.any([signal, death]))
     if (message === undefined) return undefined
     held.set(message.receiptHandle, message)
     if (!faults.active('worker.receive')) return message
@@ -313,12 +321,25 @@ function mortalQueueOf({ queue, clock, faults }: LifeDeps, { living, held, die, 
   return {
     receive: living(receive),
     renew: living(queue.renew),
-    delete: living(letGo((message) => stepOf('worker.delete', messageSubject(message), () => queue.delete(message)))),
+    delete: living(
+      letGo((message) =>
+        stepOf(
+          'worker.delete',
+          () => messageSubject(message),
+          () => queue.delete(message),
+        ),
+      ),
+    ),
     release: living(letGo(queue.release)),
     defer: living(letGo(queue.defer)),
     deadLetter: living(letGo(queue.deadLetter)),
   }
 }
+
+const subjectsKept = 64
+
+const identityOfKeys = (keys: readonly string[]) =>
+  createHash('sha256').update(JSON.stringify(keys)).digest('hex').slice(0, 32)
 
 function messageSubject({ body, attributes, receiveCount }: QueueMessage): Subject {
   const identity = createHash('sha256').update(body).digest('hex').slice(0, 32)

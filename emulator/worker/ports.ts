@@ -30,6 +30,8 @@ export interface StoredObject {
   readonly key: string
   readonly contentType: string
   readonly bytes: Uint8Array
+  /** Of the bytes, in hex, where it is known. */
+  readonly md5?: string
 }
 
 /** The worker's bucket. */

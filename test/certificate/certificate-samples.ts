@@ -13,6 +13,48 @@ export function batchOf(language = 'en', locale = language): CertificateBatch {
 }
 export const batch = batchOf()
 
+/** Nothing but a name, a course and a code: all that can be read on the page is what was written on it. */
+export const plainBatch: CertificateBatch = {
+  layoutId: 'plain',
+  locale: 'en',
+  issuer: '',
+  layout: {
+    name: 'plain',
+    page: { width: 640, height: 130 },
+    items: [
+      {
+        kind: 'text',
+        name: 'name',
+        text: '{fullname}',
+        font: { family: 'serif', italic: true },
+        colour: '#000000',
+        x: 260,
+        y: { middle: 88 },
+        align: 'centre',
+        width: 500,
+        height: 60,
+        size: 44,
+        wrapBelow: 27,
+      },
+      {
+        kind: 'text',
+        name: 'course',
+        text: '{course}',
+        font: { family: 'serif', bold: true },
+        colour: '#000000',
+        x: 260,
+        y: { middle: 30 },
+        align: 'centre',
+        width: 500,
+        height: 40,
+        size: 24,
+        wrapBelow: 18,
+      },
+      { kind: 'qr', x: 525, y: 10, side: 110, colour: '#000000' },
+    ],
+  },
+}
+
 const code = '7F3A91C2D04B55E1'
 
 /** What is given to each certificate here, beside its texts. */

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Layout } from '../../emulator/worker/certificate/layout-model.ts'
-import { done, inline, inputOf } from './certificate-samples.ts'
+import { done, inline, inputOf, plainBatch } from './certificate-samples.ts'
 import {
   difference,
   letters,
@@ -16,43 +15,6 @@ import {
   why,
   writePng,
 } from './pdf-tools.ts'
-
-/** Nothing but a name, a course and a code: all that can be read on the page is what was written on it. */
-const layout: Layout = {
-  name: 'plain',
-  page: { width: 640, height: 130 },
-  items: [
-    {
-      kind: 'text',
-      name: 'name',
-      text: '{fullname}',
-      font: { family: 'serif', italic: true },
-      colour: '#000000',
-      x: 260,
-      y: { middle: 88 },
-      align: 'centre',
-      width: 500,
-      height: 60,
-      size: 44,
-      wrapBelow: 27,
-    },
-    {
-      kind: 'text',
-      name: 'course',
-      text: '{course}',
-      font: { family: 'serif', bold: true },
-      colour: '#000000',
-      x: 260,
-      y: { middle: 30 },
-      align: 'centre',
-      width: 500,
-      height: 40,
-      size: 24,
-      wrapBelow: 18,
-    },
-    { kind: 'qr', x: 525, y: 10, side: 110, colour: '#000000' },
-  ],
-}
 
 const samples: Readonly<Record<string, readonly [name: string, course: string, locale?: string]>> = {
   latin: ['Zoë Ångström-Núñez', 'AVATAR, Tolls & To Wýß: Łódź, Çeşme'],
@@ -68,6 +30,18 @@ const samples: Readonly<Record<string, readonly [name: string, course: string, l
   bengali: ['রবীন্দ্রনাথ ঠাকুর', 'তথ্য সুরক্ষা পরিচিতি, ক্ষ, কৌ'],
   tamil: ['சுப்பிரமணிய பாரதி', 'தரவு பாதுகாப்பு அறிமுகம், கொ, ஸ்ரீ'],
   thai: ['ธนพล น้ำทิพย์ ปู่ญี่', 'การคุ้มครองข้อมูลเบื้องต้น ที่นี่'],
+  gujarati: ['મહાત્મા ગાંધી', 'ક્ષેત્ર અને જ્ઞાન'],
+  gurmukhi: ['ਗੁਰੂ ਨਾਨਕ ਸਿੰਘ', 'ਡਾਟਾ ਸੁਰੱਖਿਆ'],
+  telugu: ['శ్రీ కృష్ణ', 'సమాచార భద్రత పరిచయం'],
+  kannada: ['ಶ್ರೀಕೃಷ್ಣ', 'ಮಾಹಿತಿ ರಕ್ಷಣೆ'],
+  malayalam: ['ശ്രീകുമാർ', 'വിവര സംരക്ഷണം'],
+  sinhala: ['ශ්‍රී ලංකා', 'දත්ත ආරක්ෂණය'],
+  georgian: ['შოთა რუსთაველი', 'მონაცემთა დაცვა'],
+  armenian: ['Արամ Խաչատրյան', 'Տվյալների պաշտպանություն'],
+  ethiopic: ['ኃይለ ሥላሴ', 'የመረጃ ጥበቃ'],
+  khmer: ['សុខ ស្រីមុំ', 'ការការពារទិន្នន័យ'],
+  lao: ['ສົມສັກ ນ້ຳເງິນ', 'ການປົກປ້ອງຂໍ້ມູນ'],
+  myanmar: ['အောင်ဆန်း ကြည်', 'ဒေတာကာကွယ်ရေး'],
   chinese: ['王小明 李雷', '数据保护入门，“课程”（二）', 'zh'],
   japanese: ['山田 太郎', '情報保護入門「初級」ガイド 直骨', 'ja'],
   'chinese-forms': ['直骨角', '直骨角令', 'zh-Hans'],
@@ -83,9 +57,7 @@ describe.skipIf(skipped)(`a name and a course${why}`, () => {
     'in %s: sound, read back, drawn as before',
     async (script, [name, course, locale = 'en']) => {
       using folder = openFolder()
-      const [rendered] = await inline.render({ layout, layoutId: 'plain', locale, issuer: '' }, [
-        inputOf({ fullname: name, course }),
-      ])
+      const [rendered] = await inline.render({ ...plainBatch, locale }, [inputOf({ fullname: name, course })])
       const { pdf, findings } = done(rendered)
       expect(findings).toEqual([])
       const file = folder.write('a.pdf', pdf)

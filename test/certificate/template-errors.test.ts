@@ -233,6 +233,25 @@ describe('a name', () => {
   )
 })
 
+it.each([
+  ['nested without end', '['.repeat(20_000)],
+  ['braces without end', '{a: '.repeat(10_000)],
+  [
+    'aliases of aliases',
+    `a: &a [x, x, x, x, x, x, x, x, x]\n${Array.from('bcdefghi', (name, index) => {
+      const before = 'abcdefgh'[index]
+      return `${name}: &${name} [${Array<string>(9).fill(`*${before}`).join(', ')}]\n`
+    }).join('')}`,
+  ],
+  ['not UTF-8', Buffer.from([0xff, 0xfe, 0x00, 0x80])],
+])('a hostile file is a list of problems, soon: %s', async (_, text) => {
+  const { folder } = templateFolder({ 'gold.yaml': text })
+  const began = process.cpuUsage()
+  expect((await errorOf(folder, 'gold')).problems).not.toEqual([])
+  const { user, system } = process.cpuUsage(began)
+  expect((user + system) / 1e6).toBeLessThan(5)
+})
+
 it('any file at all is a template or a list of problems in it', async () => {
   const key = oneof(
     constantFrom('page', 'items', 'units', 'background', 'type', 'text', 'x', 'y', 'from', 'size'),

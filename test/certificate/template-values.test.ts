@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { JobFields, JsonObject, Recipient } from '../../contracts/job.ts'
 import { canonicalLocale, createFormats } from '../../emulator/worker/certificate/formats.ts'
 import { defaultTemplate } from '../../emulator/worker/certificate/template/default-layout.ts'
@@ -6,6 +6,7 @@ import type { Template } from '../../emulator/worker/certificate/template/templa
 import { createFiller, emptyFinding, localeOf } from '../../emulator/worker/certificate/values.ts'
 
 const formatsOf = createFormats()
+afterEach(() => void vi.unstubAllEnvs())
 
 const job = (changes: Partial<JobFields> = {}): JobFields => ({
   dialect: 'spec',
@@ -90,6 +91,11 @@ describe('a placeholder is filled', () => {
     expect(value(name, recipient(data))).toBe(expected)
   })
 
+  it('with a time that names no zone read as UTC, wherever this runs', () => {
+    vi.stubEnv('TZ', 'America/New_York')
+    expect(value('date', recipient({ completion_date: '2025-11-18 23:30:00' }))).toBe('November 18, 2025')
+  })
+
   it('from the recipient before the job', () => {
     const fields = job({ templateData: { course_name: 'of the job', grade: 'A', city: 'Wien' } })
     const person = recipient({ course: 'of the recipient', grade: ' ' })
@@ -112,6 +118,18 @@ describe('a placeholder is filled', () => {
     expect(value('fullname', { ...nameless, data: { username: 'ada' } })).toBe('ada')
     expect(value('fullname', { ...nameless, lastname: 'Lovelace' })).toBe('Lovelace')
     expect(fill('firstname', nameless)).toMatchObject({ values: { firstname: '' }, empty: ['firstname'] })
+  })
+
+  it.each([
+    ['zh', '小明', '王', '王小明'],
+    ['en', '小明', '王', '王小明'],
+    ['ja', '太郎', '山田', '山田 太郎'],
+    ['ko', '민수', '김', '김민수'],
+    ['hu', 'János', 'Kovács', 'Kovács János'],
+    ['zh', 'Ada', 'Lovelace', 'Ada Lovelace'],
+    ['zh', '小明', '', '小明'],
+  ])('with the name in the order that its language has: %s, %s %s', (locale, firstname, lastname, expected) => {
+    expect(value('fullname', recipient({}, { firstname, lastname }), job(), locale)).toBe(expected)
   })
 
   it('with the values that the template has, and no others; the title too', () => {

@@ -209,3 +209,16 @@ describe('certificate verify', () => {
     expect([other.code, other.stderr]).toEqual([3, expect.stringContaining('is no Offload emulator')])
   })
 })
+
+it('the doctor names a broken template', async () => {
+  const cwd = folderWith({ 'gold.yaml': yaml, 'broken.yaml': 'items: 3\n' })
+  const findings = ndjson((await offload(['doctor', '--json'], { cwd })).stdout)
+  expect(findings).toContainEqual(expect.objectContaining({ id: 'template-gold', verdict: 'pass' }))
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      id: 'template-broken',
+      verdict: 'fail',
+      words: expect.stringContaining('broken.yaml:1:8'),
+    }),
+  )
+})

@@ -16,7 +16,7 @@ afterEach(async () => {
 })
 
 async function up(...args: string[]) {
-  const ports = ['--port', '0', '--smtp-port', '0', '--inbox-port', '0', '--ephemeral', '--speed', '20']
+  const ports = ['--port', '0', '--smtp-port', '0', '--inbox-port', '0', '--ephemeral']
   const child = start(['up', ...ports, ...args])
   running.add(child)
   const lines = linesOf(child.stdout)

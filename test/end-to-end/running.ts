@@ -26,6 +26,13 @@ export const token = { authorization: 'Bearer offload-dev-token' }
 
 /** An emulator on free ports that is stopped when the test ends. */
 export async function running(config: ConfigInput & { clock?: Clock } = {}): Promise<Running> {
+  const emulator = await starting(config)
+  onTestFinished(() => emulator.stop())
+  return emulator
+}
+
+/** An emulator on free ports; who starts it stops it. */
+export async function starting(config: ConfigInput & { clock?: Clock } = {}): Promise<Running> {
   const emulator = await createEmulator({
     port: 0,
     smtp_port: 0,
@@ -36,7 +43,6 @@ export async function running(config: ConfigInput & { clock?: Clock } = {}): Pro
     seed: 'test',
     ...config,
   })
-  onTestFinished(() => emulator.stop())
 
   const event: Running['event'] = (type, fits = () => true) =>
     new Promise((resolve) => {

@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest'
 import { decodeCallback } from '../../contracts/dialects/index.ts'
 import { verify, type Verdict } from '../../contracts/signature.ts'
+import { systemClock } from '../../emulator/kernel/clock.ts'
 import { receiver, specJob } from '../end-to-end/running.ts'
 import { faulty } from './set-up.ts'
 
+const clock = systemClock()
 const secret = 'offload-dev-secret'
 
 const timestampOf = (raw: Buffer): unknown => (JSON.parse(raw.toString()) as { timestamp: unknown }).timestamp
@@ -24,7 +26,7 @@ async function oneCallback(effect: string, when = '', config = {}) {
         secret,
         body: raw,
         signature: headers['x-signature'] as string | undefined,
-        now: Date.now(),
+        now: clock.now(),
         timestamp: timestampOf(raw),
       }),
     )
@@ -59,9 +61,9 @@ it('a throttle is honoured as Retry-After says', async () => {
   const run = await oneCallback('{throttle: {retry-after: 1s}}', once)
   const first = await run.event('callback.attempt')
   expect(first.status).toBe(429)
-  const throttledAt = performance.now()
+  const throttledAt = clock.monotonic()
   await run.event('callback.settled')
-  expect(performance.now() - throttledAt).toBeGreaterThan(900)
+  expect(clock.monotonic() - throttledAt).toBeGreaterThan(900)
 })
 
 it('an answer is lost: the callback comes again, and both were right', async () => {
@@ -82,9 +84,9 @@ it('comes twice, byte for byte', async () => {
 it('comes late, once, and no attempt is counted for the wait', async () => {
   const run = await oneCallback('{late: 300ms}')
   await run.event('fault.injected')
-  const began = performance.now()
+  const began = clock.monotonic()
   await run.event('callback.settled')
-  expect(performance.now() - began).toBeGreaterThan(200)
+  expect(clock.monotonic() - began).toBeGreaterThan(200)
   expect(run.attempts()).toEqual([200])
 })
 

@@ -19,7 +19,7 @@ it('faults set, list and clear, and the log says why something failed', async ()
   )
   expect((await emulator.submit(specJob())).status).toBe(503)
   const listed = await cli('faults', '--json')
-  expect(ndjson(listed.stdout)).toMatchObject([{ name: 'closed', hits: 1, then: { kind: 'error', code: '503' } }])
+  expect(ndjson(listed.stdout)).toMatchObject([{ name: 'closed', hits: 1, effect: { kind: 'error', code: '503' } }])
   expect((await cli('logs')).stdout).toContain('fault "closed" at ingest.submit of job 550e8400…: error 503')
   expect((await cli('faults', 'clear')).stdout).toContain('No fault rules')
   expect((await emulator.submit(specJob())).status).toBe(202)
@@ -52,9 +52,9 @@ it('the control API refuses rules as a problem, line by line, and keeps those th
     issues: [{ path: 'line 2, [0].when.every', reason: expect.stringContaining('write share') }],
   })
   expect(await emulator.rules()).toHaveLength(1)
-  const json = JSON.stringify([{ at: 'sqs.SendMessage', then: { error: 'AccessDenied' } }])
+  const json = '[{"at": "sqs.SendMessage", "then": {"error": "AccessDenied"}}]'
   expect((await put(json)).status).toBe(200)
-  expect(await emulator.rules()).toMatchObject([{ then: { kind: 'error', code: 'AccessDenied' } }])
+  expect(await emulator.rules()).toMatchObject([{ effect: { kind: 'error', code: 'AccessDenied' } }])
 })
 
 it('callbacks replay shows the answers side by side, and finds a receiver that verifies nothing', async () => {
@@ -71,7 +71,9 @@ it('callbacks replay shows the answers side by side, and finds a receiver that v
   expect(asSent.code).toBe(0)
   expect(asSent.stdout).toContain('The same answer each time.')
   expect(moodle.received).toHaveLength(4)
-  expect(new Set(moodle.received.map(({ raw, headers }) => `${headers['x-signature']} ${raw}`)).size).toBe(1)
+  expect(
+    new Set(moodle.received.map(({ raw, headers }) => JSON.stringify([headers['x-signature'], raw.toString()]))).size,
+  ).toBe(1)
 
   const tampered = await cli('--tamper', 'signature', '--tamper', 'timestamp', '--json')
   expect(tampered.code).toBe(1)

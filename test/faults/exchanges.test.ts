@@ -3,12 +3,17 @@ import { SendEmailCommand as SendEmailV1 } from '@aws-sdk/client-ses'
 import { SendEmailCommand } from '@aws-sdk/client-sesv2'
 import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../emulator/kernel/clock.ts'
 import { specJob } from '../end-to-end/running.ts'
-import { faulty } from './set-up.ts'
+import { sharedFaulty, type Faulty } from './set-up.ts'
 
-type Running = Awaited<ReturnType<typeof faulty>>
+type Running = Faulty
 
-const none = { worker: 'none' } as const
+const clock = systemClock()
+/** What Node says of a connection that ends without an answer. */
+const lost = /ECONNRESET|socket hang up/
+
+const faulty = sharedFaulty({ worker: 'none' })
 const body = JSON.stringify(specJob())
 
 const calls = {
@@ -62,7 +67,7 @@ describe('an error, as the SDK sees it', () => {
     ['ses.SendEmail v1', 'ServiceUnavailable', 503, 'ServiceUnavailable'],
     ['ses.SendEmail v1', 'InternalFailure', 500, 'InternalFailure'],
   ] as const)('%s: %s', async (call, code, status, name) => {
-    const emulator = await faulty(`- {at: ${operationOf(call)}, when: {times: 1}, then: {error: ${code}}}`, none)
+    const emulator = await faulty(`- {at: ${operationOf(call)}, when: {times: 1}, then: {error: ${code}}}`)
     const refused = await calls[call](emulator).catch((error: unknown) => error)
     expect(refused).toMatchObject({
       name: typeof name === 'string' ? name : expect.stringMatching(name),
@@ -81,14 +86,14 @@ describe('a throttle, in the form that SDKs know', () => {
     ['ses.SendEmail', 'TooManyRequestsException'],
     ['ses.SendEmail v1', 'Throttling'],
   ] as const)('%s', async (call, name) => {
-    const emulator = await faulty(`- {at: ${operationOf(call)}, when: {times: 2}, then: throttle}`, none)
+    const emulator = await faulty(`- {at: ${operationOf(call)}, when: {times: 2}, then: throttle}`)
     await expect(calls[call](emulator)).rejects.toMatchObject({ name })
     await expect(calls[call](emulator)).rejects.toMatchObject({ name })
     await calls[call](emulator)
   })
 
   it('is tried again by an SDK that may, until it passes', async () => {
-    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 2}, then: throttle}', none)
+    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 2}, then: throttle}')
     const patient = new SQSClient({ ...emulator.options, maxAttempts: 3 })
     const sent = await patient.send(new SendMessageCommand({ QueueUrl: emulator.queueUrl, MessageBody: body }))
     expect(sent.$metadata.attempts).toBe(3)
@@ -111,19 +116,19 @@ describe('a connection that fails', () => {
   }
 
   it('is reset before anything has happened', async () => {
-    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 1}, then: reset}', none)
+    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 1}, then: reset}')
     await expect(calls['sqs.SendMessage'](emulator)).rejects.toMatchObject({ code: 'ECONNRESET' })
     expect(await queued(emulator)).toBe(0)
   })
 
   it('loses the answer after the effect has happened', async () => {
-    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 1}, then: answer-lost}', none)
-    await expect(calls['sqs.SendMessage'](emulator)).rejects.toThrow()
+    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 1}, then: answer-lost}')
+    await expect(calls['sqs.SendMessage'](emulator)).rejects.toThrow(lost)
     expect(await queued(emulator)).toBe(1)
   })
 
   it('hangs until the client gives up, and nothing has happened', async () => {
-    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 1}, then: hang}', none)
+    const emulator = await faulty('- {at: sqs.SendMessage, when: {times: 1}, then: hang}')
     const { hung, giveUp } = await abandoning((abortSignal) =>
       emulator.sqs.send(new SendMessageCommand({ QueueUrl: emulator.queueUrl, MessageBody: body }), { abortSignal }),
     )
@@ -139,22 +144,73 @@ it.each([
   ['uniform', '{from: 10ms, to: 30ms}', 10, 30],
   ['lognormal', '{median: 10ms, sigma: 0.4}', 1, 60],
 ])('a delay may be %s', async (_kind, delay, least, most) => {
-  const emulator = await faulty(`- {at: s3.PutObject, then: {delay: ${delay}}}`, none)
-  const began = performance.now()
+  const emulator = await faulty(`- {at: s3.PutObject, then: {delay: ${delay}}}`)
+  const began = clock.monotonic()
   await calls['s3.PutObject'](emulator)
-  const took = performance.now() - began
-  const [{ effect = '' } = {}] = emulator.injected()
-  const said = Number(/(\d+) ms/.exec(effect)?.[1])
+  const took = clock.monotonic() - began
+  const said = Number(/(\d+) ms/.exec(emulator.injected()[0]?.effect ?? '')?.[1])
   expect(said).toBeGreaterThanOrEqual(least)
   expect(said).toBeLessThanOrEqual(most)
   expect(took).toBeGreaterThanOrEqual(said)
+})
+
+describe('a submit whose connection fails', () => {
+  const submitted = async (at: Running) => (await fetch(`${at.url}/_offload/jobs/${specJob().job_id}`)).status === 200
+
+  it.each([
+    ['reset', false],
+    ['answer-lost', true],
+  ])('%s: the job is there: %s', async (effect, there) => {
+    const emulator = await faulty(`- {at: ingest.submit, when: {times: 1}, then: ${effect}}`)
+    await expect(emulator.submit(specJob())).rejects.toThrow('fetch failed')
+    expect(await submitted(emulator)).toBe(there)
+    expect((await emulator.submit(specJob())).status).toBe(there ? 200 : 202)
+  })
+
+  it('hangs until the client gives up', async () => {
+    const emulator = await faulty('- {at: ingest.submit, when: {times: 1}, then: hang}')
+    const giveUp = new AbortController()
+    const headers = { authorization: 'Bearer offload-dev-token' }
+    const hung = fetch(`${emulator.url}/jobs`, { method: 'POST', headers, body, signal: giveUp.signal })
+    await emulator.event('fault.injected', ({ operation }) => operation === 'ingest.submit')
+    giveUp.abort()
+    await expect(hung).rejects.toMatchObject({ name: 'AbortError' })
+    expect(await submitted(emulator)).toBe(false)
+  })
+})
+
+describe('mail from outside', () => {
+  const reported = async (emulator: Running, kind: string) =>
+    (await emulator.event('mail.reported', (event) => event.kind === kind)).detail
+
+  it.each([
+    ['{bounce: hard}', 'ada@example.com', 'bounce', 'Permanent/General 5.1.1', 0],
+    ['{bounce: soft}', 'ada@example.com', 'bounce', 'Transient/MailboxFull', 0],
+    ['complaint', 'ada@example.com', 'complaint', 'abuse', 1],
+    [undefined, 'ada+bounce@example.com', 'bounce', 'Permanent/General 5.1.1', 0],
+    [undefined, 'ada+softbounce@example.com', 'bounce', 'Transient/MailboxFull', 0],
+    [undefined, 'ada+complaint@example.com', 'complaint', 'abuse', 1],
+  ])('%s to %s: reported as %s', async (effect, address, kind, detail, arrive) => {
+    const rule = effect === undefined ? '' : `- {at: mail.accept, when: {recipient: ada@*}, then: ${effect}}`
+    const emulator = await faulty(rule)
+    await sendV2(emulator, address)
+    expect(await reported(emulator, kind)).toContain(detail)
+    expect((await emulator.mailpit.listMessages()).total).toBe(arrive)
+    expect(emulator.injected()).toMatchObject([{ operation: 'mail.accept' }])
+  })
+
+  it('is refused while the account is paused', async () => {
+    const emulator = await faulty('- {at: ses.SendEmail, when: {recipient: ada@*, times: 1}, then: account-paused}')
+    await expect(sendV2(emulator, 'ada@example.com')).rejects.toMatchObject({ name: 'SendingPausedException' })
+    await sendV2(emulator, 'ada@example.com')
+  })
 })
 
 describe('a clock that is wrong', () => {
   it.each(['s3.PutObject', 'sqs.SendMessage', 'ses.SendEmail'] as const)(
     'makes %s refuse what is signed now, and the SDK corrects its own',
     async (call) => {
-      const emulator = await faulty(`- {at: ${call}, then: {clock-skew: 20m}}`, none)
+      const emulator = await faulty(`- {at: ${call}, then: {clock-skew: 20m}}`)
       await expect(calls[call](emulator)).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } })
       await calls[call](emulator)
     },
@@ -168,7 +224,7 @@ describe('the ingest', () => {
     ['{error: 504}', 504, null],
     ['{throttle: {retry-after: 30s}}', 429, '30'],
   ])('answers %s as a problem', async (effect, status, retryAfter) => {
-    const emulator = await faulty(`- {at: ingest.submit, when: {tenant: 123, times: 1}, then: ${effect}}`, none)
+    const emulator = await faulty(`- {at: ingest.submit, when: {tenant: 123, times: 1}, then: ${effect}}`)
     const refused = await emulator.submit(specJob())
     expect(refused.status).toBe(status)
     expect(refused.headers.get('content-type')).toBe('application/problem+json')
@@ -212,7 +268,6 @@ describe('mail providers', () => {
     const emulator = await faulty(
       `- {at: ${operation}, when: {${recipient}times: 1}, then: {throttle: {retry-after: 7s}}}
 - {at: ${operation}, when: {times: 1}, then: {error: 503}}`,
-      none,
     )
     const throttled = await sends[operation](emulator)
     expect(throttled.status).toBe(429)
@@ -227,7 +282,6 @@ it('the stand-in answers callbacks with what a rule says, the login page among i
   const emulator = await faulty(
     `- {at: moodle.callback, when: {times: 1}, then: {error: 303}}
 - {at: moodle.callback, when: {times: 1}, then: throttle}`,
-    none,
   )
   const post = () =>
     fetch(`${emulator.url}/local/manireports/ui/ajax/cloud_callback.php`, {
@@ -253,7 +307,6 @@ describe('messages', () => {
   it('are sent twice', async () => {
     const emulator = await faulty(
       '- {at: sqs.SendMessage, when: {job: "550e8400-e29b-41d4-a716-446655440000"}, then: duplicate}',
-      none,
     )
     await calls['sqs.SendMessage'](emulator)
     await emulator.sqs.send(new SendMessageCommand({ QueueUrl: emulator.queueUrl, MessageBody: 'another' }))
@@ -263,7 +316,7 @@ describe('messages', () => {
   })
 
   it('are delivered to two consumers', async () => {
-    const emulator = await faulty('- {at: sqs.ReceiveMessage, then: duplicate}', none)
+    const emulator = await faulty('- {at: sqs.ReceiveMessage, then: duplicate}')
     await calls['sqs.SendMessage'](emulator)
     const [first] = await receive(emulator)
     const [second] = await receive(emulator)
@@ -272,7 +325,7 @@ describe('messages', () => {
   })
 
   it('overtake each other', async () => {
-    const emulator = await faulty('- {at: sqs.SendMessage, when: {tenant: 123}, then: {reorder: 1s}}', none)
+    const emulator = await faulty('- {at: sqs.SendMessage, when: {tenant: 123}, then: {reorder: 1s}}')
     await calls['sqs.SendMessage'](emulator)
     await emulator.sqs.send(new SendMessageCommand({ QueueUrl: emulator.queueUrl, MessageBody: 'later' }))
     expect((await receive(emulator)).map(({ Body }) => Body)).toEqual(['later'])
@@ -280,7 +333,7 @@ describe('messages', () => {
   })
 
   it('are put back when they are received', async () => {
-    const emulator = await faulty('- {at: sqs.ReceiveMessage, when: {tenant: 123}, then: {reorder: 1s}}', none)
+    const emulator = await faulty('- {at: sqs.ReceiveMessage, when: {tenant: 123}, then: {reorder: 1s}}')
     await calls['sqs.SendMessage'](emulator)
     expect(await receive(emulator)).toEqual([])
     expect(await receive(emulator, 5)).toHaveLength(1)
@@ -288,18 +341,18 @@ describe('messages', () => {
 })
 
 it('an object store that is slow or loses answers keeps what it stored', async () => {
-  const emulator = await faulty('- {at: s3.PutObject, when: {times: 1}, then: answer-lost}', none)
-  await expect(calls['s3.PutObject'](emulator)).rejects.toThrow()
+  const emulator = await faulty('- {at: s3.PutObject, when: {times: 1}, then: answer-lost}')
+  await expect(calls['s3.PutObject'](emulator)).rejects.toThrow(lost)
   const stored = await emulator.s3.send(new GetObjectCommand({ Bucket: 'manireports-certificates', Key: 'a/b.txt' }))
   expect(await stored.Body?.transformToString()).toBe('hello')
 })
 
 describe('addresses that bring their own fault', () => {
   it('+throttle is throttled once, +timeout loses its first answer, +slow takes its time', async () => {
-    const emulator = await faulty('', { ...none, speed: 1000 })
+    const emulator = await faulty()
     await expect(sendV2(emulator, 'a+throttle@example.com')).rejects.toMatchObject({ name: 'TooManyRequestsException' })
     await sendV2(emulator, 'a+throttle@example.com')
-    await expect(sendV2(emulator, 'a+timeout@example.com')).rejects.toThrow()
+    await expect(sendV2(emulator, 'a+timeout@example.com')).rejects.toThrow(lost)
     await sendV2(emulator, 'a+slow@example.com')
     expect(emulator.injected().map(({ rule, effect }) => `${rule} ${effect}`)).toEqual([
       '+throttle throttled, retry after 1 s',

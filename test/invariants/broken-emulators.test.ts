@@ -178,3 +178,58 @@ it('a clock that runs twice as fast for who waits: law 14', async () => {
   const verdicts = await emulator.evidence.check()
   expect(verdicts.filter(({ verdict }) => verdict === 'fail').map((verdict) => verdict.id)).toEqual([14])
 })
+
+async function setFaults(simulated: Simulation, rules: string): Promise<void> {
+  const put = ({ inject, url }: Simulation['emulator']) =>
+    inject(new Request(`${url}/_offload/faults`, { method: 'PUT', body: `faults: ${rules}` }))
+  expect((await simulated.during(put)).status).toBe(200)
+}
+
+it('a ledger that keeps a part of what it has not acknowledged: law 3', async () => {
+  const simulated = await simulation()
+  await setFaults(simulated, '[{ at: ingest.submit, then: answer-lost }]')
+  await submit(simulated)
+  await simulated.end()
+  expect(await failed(simulated)).toEqual([])
+  simulated.store.run("DELETE FROM recipients WHERE key = '1'")
+  expect(await failed(simulated)).toContain(3)
+})
+
+it('an ingest that forgets its keys: law 4', async () => {
+  const simulated = await simulation()
+  const key = { 'idempotency-key': 'one' }
+  await post(simulated, '/jobs', ownJob(id, 'ada@example.com'), key)
+  simulated.store.run("DELETE FROM submissions WHERE identity LIKE 'key%'")
+  await post(simulated, '/jobs', ownJob('22222222-2222-4222-8222-222222222222', 'ben@example.com'), key)
+  await simulated.end()
+  expect(await failed(simulated)).toEqual([4])
+})
+
+it('a receiver that has forgotten what it applied: law 9', async () => {
+  const simulated = await simulation()
+  await setFaults(simulated, '[{ at: callback.attempt, when: { times: 1 }, then: answer-lost }]')
+  await submit(simulated)
+  await simulated.clock.advance(3000)
+  simulated.store.run("UPDATE manireports_cloud_job_recipients SET status = 'pending'")
+  simulated.store.run('UPDATE manireports_cloud_jobs SET completed_recipients = 0')
+  await simulated.end()
+  expect(await failed(simulated)).toEqual([9])
+})
+
+it('a provider that mails to an address after a hard bounce: law 17', async () => {
+  const simulated = await simulation()
+  await setFaults(simulated, '[{ at: worker.mail, then: { bounce: hard } }]')
+  await post(simulated, '/jobs', ownJob(id, 'ada@example.com'))
+  await simulated.end()
+  await setFaults(simulated, '[]')
+  await simulated.clock.advance(1000)
+  await post(simulated, '/jobs', ownJob('22222222-2222-4222-8222-222222222222', 'ada@example.com'))
+  await simulated.end()
+  // Held back: the address is on the suppression list.
+  expect(await failed(simulated)).toEqual([])
+  simulated.store.run('DELETE FROM mail_suppression')
+  await simulated.restart()
+  await post(simulated, '/jobs', ownJob('33333333-3333-4333-8333-333333333333', 'ada@example.com'))
+  await simulated.end()
+  expect(await failed(simulated)).toEqual([17])
+})

@@ -224,3 +224,50 @@ it('without a directory, the file goes when the store is closed', () => {
   store.close()
   expect(existsSync(dirname(store.path))).toBe(false)
 })
+
+describe('onUndo', () => {
+  it('is called for what is undone, the last one first, and for nothing else', () => {
+    const store = opened()
+    const undone: string[] = []
+    const step = (name: string) => store.onUndo(() => undone.push(name))
+    store.tx(() => {
+      step('kept')
+      expect(() =>
+        store.tx(() => {
+          step('first')
+          store.tx(() => step('second'))
+          fail('no')()
+        }),
+      ).toThrow('no')
+      expect(undone).toEqual(['second', 'first'])
+    })
+    expect(() =>
+      store.tx(() => {
+        step('alone')
+        fail('no')()
+      }),
+    ).toThrow('no')
+    expect(undone).toEqual(['second', 'first', 'alone'])
+  })
+
+  it('is called where SQLite undid the whole transaction, for all of it', async () => {
+    const store = opened()
+    const overflow = fillDisk(store)
+    const undone: string[] = []
+    const results = await Promise.allSettled([
+      store.write(() => store.onUndo(() => undone.push('first'))),
+      store.write(overflow),
+    ])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(undone).toEqual(['first'])
+  })
+})
+
+it('a transaction that asks nothing of the database never begins one', () => {
+  const store = opened({ durable: true })
+  const other = new DatabaseSync(store.path)
+  onTestFinished(() => other.close())
+  other.exec('BEGIN IMMEDIATE')
+  expect(store.tx(() => store.tx(() => 'nothing asked'))).toBe('nothing asked')
+  other.exec('ROLLBACK')
+})

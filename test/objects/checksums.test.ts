@@ -100,5 +100,12 @@ describe('an upload with a checksum', () => {
     expect(await put({ 'x-amz-content-sha256': sha256 })).toEqual([200, undefined])
     expect(await put({ 'x-amz-content-sha256': sha256 }, 'other')).toEqual([400, 'XAmzContentSHA256Mismatch'])
     expect(await put({ 'x-amz-content-sha256': 'x' })).toEqual([400, 'InvalidArgument'])
+    const headers = { 'x-amz-content-sha256': sha256 }
+    const ofXml = [
+      await ask(`${at.url}/new-bucket`, { method: 'PUT', body: '<CreateBucketConfiguration/>', headers }),
+      await ask(`${at.url}/${bucket}?delete`, { method: 'POST', body: '<Delete/>', headers }),
+      await ask(`${at.url}/${bucket}/k?uploadId=x`, { method: 'POST', body: '<CompleteMultipartUpload/>', headers }),
+    ]
+    expect(ofXml.map(({ status, code }) => [status, code])).toEqual(ofXml.map(() => [400, 'XAmzContentSHA256Mismatch']))
   })
 })

@@ -1,4 +1,4 @@
-import { createHmac, createPublicKey, verify } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, verify } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { json, providerServer, webhookUrl, type ProviderServer } from './provider-server.ts'
 
@@ -198,4 +198,92 @@ it('nobody is told, and nothing kept, where no address is configured', async () 
   } finally {
     await silent.close()
   }
+})
+
+describe("MailChannels' webhooks", () => {
+  const send = (...addresses: string[]) =>
+    server.request('/tx/v1/send', { ...json(mail(...addresses)), headers: { 'x-api-key': 'key' } })
+  const eventsOf = () => server.posts.flatMap(({ body }) => JSON.parse(body) as Event[])
+
+  it('are told in batches what became of each recipient', async () => {
+    hold()
+    const { body } = await send(...Object.values(people))
+    await server.clock.advance(10_000)
+    const told = eventsOf().map(({ recipients, event }) => `${String(recipients)} ${String(event)}`)
+    expect(told.sort()).toEqual([
+      'ada@example.test delivered',
+      'ada@example.test processed',
+      'bounce@simulator.amazonses.com hard-bounced',
+      'bounce@simulator.amazonses.com processed',
+      'complaint@simulator.amazonses.com complained',
+      'complaint@simulator.amazonses.com delivered',
+      'complaint@simulator.amazonses.com processed',
+      'held@example.test dropped',
+    ])
+    expect(server.posts.length).toBeLessThan(4)
+    const { request_id, results } = body as { request_id: string; results: { index: number; message_id: string }[] }
+    expect(eventsOf().find(({ event }) => event === 'hard-bounced')).toEqual({
+      email: 'noreply@manireports.test',
+      customer_handle: 'offload',
+      timestamp: 1_767_225_600,
+      event: 'hard-bounced',
+      request_id,
+      smtp_id: `<${results[1]?.message_id}>`,
+      recipients: [people.unknown],
+      status: '550',
+      reason: '550 5.1.1 user unknown',
+    })
+  })
+
+  it('are signed as RFC 9421 says, over the digest of the body, with the key that can be asked for', async () => {
+    await send(people.well)
+    await server.clock.advance(10_000)
+    const { headers = {}, body = '' } = server.posts[0] ?? {}
+    const [, name, parameters = '', created, keyId] =
+      /^(sig_\d+)=(\("content-digest"\);created=(\d+);alg="ed25519";keyid="([^"]+)")$/.exec(
+        headers['Signature-Input'] ?? '',
+      ) ?? []
+    expect(Number(created)).toBeGreaterThanOrEqual(1_767_225_600)
+    const digest = `sha-256=:${createHash('sha256').update(body).digest('base64')}:`
+    expect(headers['Content-Digest']).toBe(digest)
+    const [, signature = ''] = new RegExp(`^${name}=:([A-Za-z0-9+/]+=*):$`).exec(headers['Signature'] ?? '') ?? []
+
+    const answer = await server.request(`/tx/v1/webhook/public-key?id=${keyId}`, { method: 'GET' })
+    const { id, key } = answer.body as { id: string; key: string }
+    expect(id).toBe(keyId)
+    const publicKey = createPublicKey({ key: Buffer.from(key, 'base64'), format: 'der', type: 'spki' })
+    const verified = (text: string) => verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'base64'))
+    expect(verified(`"content-digest": ${digest}\n"@signature-params": ${parameters}`)).toBe(true)
+    expect(verified(`"content-digest": sha-256=:x:\n"@signature-params": ${parameters}`)).toBe(false)
+    expect(await server.request('/tx/v1/webhook/public-key?id=other', { method: 'GET' })).toMatchObject({ status: 404 })
+    expect(await server.request('/tx/v1/webhook/public-key', { method: 'GET' })).toMatchObject({ status: 404 })
+  })
+})
+
+it('a mail that is put off is told as what may still arrive', async () => {
+  server.answerMail(() => ({ outcome: 'deferred', error: '452 4.2.2 mailbox full', ambiguous: false }))
+  await server.request('/v3/mail/send', json(mail(people.well)))
+  await server.request('/tx/v1/send', { ...json(mail(people.well)), headers: { 'x-api-key': 'key' } })
+  await server.request('/v3/mg.example.test/messages', {
+    headers: { authorization: `Basic ${Buffer.from('api:key').toString('base64')}` },
+    body: new URLSearchParams({ from: 'a@mg.example.test', to: people.well, subject: 's', text: 't' }),
+  })
+  await server.clock.advance(5000)
+  const events = server.posts.flatMap(({ body }) => {
+    const parsed = JSON.parse(body) as Event[] | { 'event-data': Event }
+    return Array.isArray(parsed) ? parsed : [parsed['event-data']]
+  })
+  expect(events).toContainEqual(
+    expect.objectContaining({ event: 'deferred', response: '452 4.2.2 mailbox full', attempt: '1' }),
+  )
+  expect(events).toContainEqual(
+    expect.objectContaining({ event: 'soft-bounced', status: '452', reason: '452 4.2.2 mailbox full' }),
+  )
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      event: 'failed',
+      severity: 'temporary',
+      'delivery-status': expect.objectContaining({ code: 452, 'enhanced-code': '4.2.2' }),
+    }),
+  )
 })

@@ -112,6 +112,48 @@ refused(
     "Email address a+b@example.com does not exist on your suppression list.",
 )
 
+ses.create_configuration_set(ConfigurationSet={"Name": "jobs"})
+topic = "arn:aws:sns:us-east-1:000000000000:mail-events"
+ses.create_configuration_set_event_destination(
+    ConfigurationSetName="jobs",
+    EventDestination={
+        "Name": "queue",
+        "Enabled": True,
+        "MatchingEventTypes": ["bounce", "renderingFailure"],
+        "SNSDestination": {"TopicARN": topic},
+    },
+)
+described = ses.describe_configuration_set(
+    ConfigurationSetName="jobs", ConfigurationSetAttributeNames=["eventDestinations"]
+)
+(destination,) = described["EventDestinations"]
+assert destination["SNSDestination"]["TopicARN"] == topic and destination["Enabled"] is True, destination
+assert destination["MatchingEventTypes"] == ["bounce", "renderingFailure"], destination
+(same,) = v2.get_configuration_set_event_destinations(ConfigurationSetName="jobs")["EventDestinations"]
+assert same["MatchingEventTypes"] == ["BOUNCE", "RENDERING_FAILURE"], same
+assert v2.list_configuration_sets()["ConfigurationSets"] == ["jobs"]
+missing = refused(
+    lambda: ses.send_email(
+        Source=source, Destination={"ToAddresses": ["a@example.com"]}, Message=body, ConfigurationSetName="no"
+    ),
+    400,
+    "ConfigurationSetDoesNotExist",
+    "Configuration set <no> does not exist.",
+)
+assert isinstance(missing, ses.exceptions.ConfigurationSetDoesNotExistException)
+refused(
+    lambda: v2.send_email(
+        FromEmailAddress=source,
+        Destination={"ToAddresses": ["a@example.com"]},
+        Content={"Simple": body},
+        ConfigurationSetName="no",
+    ),
+    404,
+    "NotFoundException",
+    "Configuration set <no> does not exist.",
+)
+ses.delete_configuration_set(ConfigurationSetName="jobs")
+
 ses.verify_email_identity(EmailAddress="x@example.com")
 assert "x@example.com" in ses.list_identities(IdentityType="EmailAddress")["Identities"]
 attributes = ses.get_identity_verification_attributes(Identities=["x@example.com"])["VerificationAttributes"]

@@ -147,7 +147,6 @@ test('a send’s events: SNS’s envelope in the queue of the topic’s name, SE
         recipients: ['ann@example.com'],
         smtpResponse: '250 2.0.0 Ok: queued as 1',
         reportingMTA: expect.any(String),
-        remoteMtaIp: '127.0.0.1',
       },
     },
   ])
@@ -436,13 +435,13 @@ test('what is refused, in each protocol’s form', async () => {
       () => v1.send(new CreateConfigurationSetCommand({ ConfigurationSet: { Name: 'a b' } })),
       400,
       'InvalidConfigurationSetException',
-      "Invalid configuration set name <a b>: only alphanumeric ASCII characters, '_', and '-' are allowed, at most 64.",
+      "Invalid configuration set name <a b>: only alphanumeric ASCII characters, '_', and '-' are allowed.",
     ],
     [
       () => v1.send(destination('jobs', 'events')),
       400,
       'EventDestinationAlreadyExistsException',
-      'Event destination <events> already exists in configuration set <jobs>.',
+      'An event destination with name <events> already exists for configuration set <jobs>.',
     ],
     [
       () =>
@@ -454,7 +453,7 @@ test('what is refused, in each protocol’s form', async () => {
         ),
       400,
       'EventDestinationDoesNotExistException',
-      'No EventDestination found for no',
+      'No EventDestination found for jobs',
     ],
     [
       () =>
@@ -466,7 +465,7 @@ test('what is refused, in each protocol’s form', async () => {
         ),
       400,
       'EventDestinationDoesNotExistException',
-      'No EventDestination found for no',
+      'No EventDestination found for jobs',
     ],
     [
       () => v1.send(destination('jobs', 'd', 'mail-events')),
@@ -516,6 +515,33 @@ test('what is refused, in each protocol’s form', async () => {
     provider: 'ses',
     reason: expect.stringContaining('aws sesv2 create-configuration-set --configuration-set-name no'),
   })
+})
+
+test('a set that the configuration names is there from the start, and after a reset', async () => {
+  const server = await sesServer({ settings: { configurationSets: ['jobs'] } })
+  expect(await send(server, 'a@example.com')).toMatch(/-000000$/)
+  await server.v1.send(new DeleteConfigurationSetCommand({ ConfigurationSetName: 'jobs' }))
+  expect(await failure(send(server, 'a@example.com'))).toMatchObject({ status: 400 })
+  server.ses.reset()
+  expect(await send(server, 'a@example.com')).toMatch(/-000000$/)
+})
+
+test('a set has ten event destinations at most', async () => {
+  const { v1 } = await sesServer()
+  await v1.send(new CreateConfigurationSetCommand({ ConfigurationSet: { Name: 'jobs' } }))
+  const add = (index: number) =>
+    v1.send(
+      new CreateConfigurationSetEventDestinationCommand({
+        ConfigurationSetName: 'jobs',
+        EventDestination: {
+          Name: `d${index}`,
+          MatchingEventTypes: ['send'],
+          SNSDestination: { TopicARN: topic('t') },
+        },
+      }),
+    )
+  for (let index = 0; index < 10; index++) await add(index)
+  expect(await failure(add(10))).toMatchObject({ status: 400, name: 'LimitExceededException' })
 })
 
 test('a set that is switched off sends nothing', async () => {
@@ -573,7 +599,10 @@ test('a MAIL FROM domain without its MX record refuses mails only where it is to
   })
   await set(undefined, 'UseDefaultValue')
   expect((await v2.send(new GetEmailIdentityCommand({ EmailIdentity: source }))).MailFromAttributes).toBeUndefined()
-  expect(await failure(set('elsewhere.test', 'RejectMessage'))).toMatchObject({ name: 'InvalidParameterValue' })
+  expect(await failure(set('elsewhere.test', 'RejectMessage'))).toMatchObject({
+    name: 'InvalidParameterValue',
+    message: `Provided MAIL-FROM domain <elsewhere.test> is not subdomain of the domain of the identity <${source}>`,
+  })
 })
 
 test('tags, in AWS’s words', async () => {

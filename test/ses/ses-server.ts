@@ -116,7 +116,15 @@ export async function sesServer({ settings = {}, directory, clock = virtualClock
     account: '000000000000',
     region: 'us-east-1',
     sender: 'noreply@manireports.test',
-    settings: { rate: 14, dailyQuota: 50_000, sandbox: false, notifications: {}, topics: {}, ...settings },
+    settings: {
+      rate: 14,
+      dailyQuota: 50_000,
+      sandbox: false,
+      notifications: {},
+      configurationSets: [],
+      topics: {},
+      ...settings,
+    },
     onError,
   })
   mail.start()

@@ -14,7 +14,7 @@ const mail = new URLSearchParams({
 }).toString()
 const sent = /^<SendEmailResponse xmlns="http:\/\/ses\.amazonaws\.com.*<MessageId>0108/
 
-it('a form whose query holds SES’s Version goes to SES, and to SQS with its', async () => {
+it('a form with SES’s Version, in its body or in the query, goes to SES, and to SQS with its', async () => {
   const { url, mailpit } = await running({})
   const ask = async (path: string, body?: string) => {
     const init = body === undefined ? {} : { headers: type, body }
@@ -22,6 +22,7 @@ it('a form whose query holds SES’s Version goes to SES, and to SQS with its', 
     return { status: response.status, text: await response.text() }
   }
   const answered = { status: 200, text: expect.stringMatching(sent) }
+  expect(await ask('/', `${action}&${mail}`)).toEqual(answered)
   expect(await ask(`/?${action}&${mail}`)).toEqual(answered)
   expect(await ask(`/?${action}`, mail)).toEqual(answered)
   expect(await ask(`/?${action}`)).toEqual({
@@ -29,9 +30,10 @@ it('a form whose query holds SES’s Version goes to SES, and to SQS with its', 
     text: expect.stringMatching(/^<ErrorResponse xmlns="http:\/\/ses.*<Code>ValidationError<\/Code>/),
   })
   expect((await ask('/?Action=ListQueues&Version=2012-11-05')).text).toContain('<ListQueuesResponse')
+  expect((await ask('/', 'Action=ListQueues&Version=2012-11-05')).text).toContain('<ListQueuesResponse')
   // Any page could make a browser do this.
   expect((await fetch(`${url}/?${action}&${mail}`)).status).toBe(400)
-  expect((await mailpit.listMessages()).total).toBe(2)
+  expect((await mailpit.listMessages()).total).toBe(3)
 })
 
 it('a form that came to another face is SES’s by the Version in its body', async () => {
@@ -55,7 +57,7 @@ it('a form that came to another face is SES’s by the Version in its body', asy
     text: expect.stringMatching(/^<ErrorResponse xmlns="http:\/\/ses.*<Code>ValidationError<\/Code>/),
   })
   expect(
-    ask(`Action=SendMessage&Version=2012-11-05&${new URLSearchParams({ MessageBody: `&${action}` })}`),
+    ask(`Action=SendMessage&Version=2012-11-05&${new URLSearchParams({ MessageBody: `&${action}` }).toString()}`),
   ).toBeUndefined()
   expect(ask(`${action}0`)).toBeUndefined()
   expect(ask(action, { method: 'GET' })).toBeUndefined()

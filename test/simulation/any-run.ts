@@ -13,7 +13,7 @@ const job = fc.record({
   tenant: fc.integer({ min: 1, max: 2 }),
   recipients: fc.integer({ min: 1, max: 9 }),
   bounces: fc.integer({ min: 0, max: 2 }),
-  certificate: fc.integer({ min: 0, max: 19 }).map((drawn) => drawn === 19),
+  certificate: fc.integer({ min: 0, max: 15 }).map((drawn) => drawn === 15),
   shape: fc.constantFrom('batches' as const, 'one-message' as const, 'one-recipient-jobs' as const),
 })
 const messages = fc.record({
@@ -26,7 +26,13 @@ const messages = fc.record({
 })
 const plain = fc.record({
   afterMs,
-  what: fc.constantFrom('replay' as const, 'retry' as const, 'restart' as const, 'kill' as const),
+  what: fc.constantFrom(
+    'replay' as const,
+    'retry' as const,
+    'retry-last' as const,
+    'restart' as const,
+    'kill' as const,
+  ),
 })
 const killLater = fc.record({
   afterMs,
@@ -43,16 +49,49 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Rules of which the system must recover; a few at once. */
 const faults = fc.subarray(
   [
-    '- { at: callback.attempt, when: { share: 0.3, times: 2 }, then: { error: 503 } }',
-    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: { throttle: { retry-after: 40s } } }',
-    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: answer-lost }',
-    '- { at: callback.attempt, when: { share: 0.2 }, then: twice }',
     '- { at: ingest.submit, when: { share: 0.3, times: 1 }, then: { error: 503 } }',
-    '- { at: ingest.submit, when: { share: 0.3, times: 1 }, then: answer-lost }',
+    '- { at: ingest.submit, when: { share: 0.3, times: 2 }, then: answer-lost }',
+    '- { at: ingest.submit, when: { share: 0.3, times: 1 }, then: reset }',
+    '- { at: ingest.submit, when: { share: 0.3, times: 1 }, then: duplicate }',
     '- { at: sqs.SendMessage, when: { share: 0.3, times: 1 }, then: answer-lost }',
     '- { at: sqs.SendMessage, when: { share: 0.3, times: 1 }, then: duplicate }',
+    '- { at: worker.receive, when: { share: 0.3, times: 1 }, then: duplicate }',
+    '- { at: worker.receive, when: { share: 0.3, times: 1 }, then: { crash: after } }',
+    '- { at: worker.admit, when: { share: 0.3, times: 1 }, then: { crash: before } }',
+    '- { at: worker.lease, when: { share: 0.3, times: 1 }, then: { crash: after } }',
+    '- { at: worker.certificate, when: { share: 0.3, times: 1 }, then: { error: failed } }',
+    '- { at: worker.objects, when: { share: 0.3, times: 1 }, then: answer-lost }',
+    '- { at: worker.mail, when: { share: 0.3, times: 2 }, then: { error: 451 } }',
+    '- { at: worker.mail, when: { share: 0.2 }, then: { error: 451 } }',
+    '- { at: worker.mail, when: { share: 0.2 }, then: { error: 550 } }',
+    '- { at: worker.mail, when: { share: 0.2, times: 1 }, then: answer-lost }',
+    '- { at: worker.mail, when: { share: 0.2, times: 1 }, then: hang }',
+    '- { at: worker.mail, when: { share: 0.2 }, then: { bounce: hard } }',
+    '- { at: worker.mail, when: { share: 0.2 }, then: { bounce: soft } }',
+    '- { at: worker.mail, when: { share: 0.1, times: 1 }, then: { crash: before } }',
+    '- { at: worker.mail, when: { share: 0.1, times: 1 }, then: { crash: after } }',
+    '- { at: worker.mail, when: { share: 0.1, times: 1 }, then: duplicate }',
+    '- { at: worker.conclude, when: { share: 0.2, times: 1 }, then: { crash: before } }',
+    '- { at: worker.conclude, when: { share: 0.2, times: 1 }, then: { crash: after } }',
+    '- { at: worker.delete, when: { share: 0.3, times: 1 }, then: { crash: before } }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 2 }, then: { error: 503 } }',
+    '- { at: callback.attempt, when: { share: 0.3 }, then: { error: 500 } }',
+    '- { at: callback.attempt, when: { share: 0.3 }, then: { error: 410 } }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: { throttle: { retry-after: 40s } } }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: answer-lost }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: hang }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: reset }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: drop }',
+    '- { at: callback.attempt, when: { share: 0.2 }, then: twice }',
+    '- { at: callback.attempt, when: { share: 0.3 }, then: { late: 60s } }',
+    '- { at: callback.attempt, when: { share: 0.3 }, then: { out-of-order: 20s } }',
+    '- { at: callback.attempt, when: { share: 0.3 }, then: early }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: bad-signature }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: stale-timestamp }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: altered-body }',
+    '- { at: callback.attempt, when: { share: 0.3, times: 1 }, then: wrong-secret }',
   ],
-  { maxLength: 3 },
+  { maxLength: 4 },
 )
 
 export const anyRun: fc.Arbitrary<Case> = fc.record({

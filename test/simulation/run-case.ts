@@ -24,7 +24,7 @@ export type Step = { readonly afterMs: number } & (
       readonly order: readonly number[]
       readonly key: boolean
     }
-  | { readonly what: 'replay' | 'retry' | 'restart' | 'kill' }
+  | { readonly what: 'replay' | 'retry' | 'retry-last' | 'restart' | 'kill' }
   /** Killed when the journal has so many more entries. */
   | { readonly what: 'kill-later'; readonly entries: number }
 )
@@ -139,9 +139,12 @@ async function take(simulated: Simulation, step: Step, person: number): Promise<
       }
       return 0
     }
-    case 'retry': {
-      const failed = emulator.moodle.jobs().find(({ failed_recipients }) => failed_recipients > 0)
-      if (failed !== undefined) begin(emulator.moodle.retry(failed.jobid))
+    case 'retry':
+    case 'retry-last': {
+      // The newest comes first.
+      const failed = emulator.moodle.jobs().filter(({ failed_recipients }) => failed_recipients > 0)
+      const chosen = step.what === 'retry' ? failed.at(-1) : failed[0]
+      if (chosen !== undefined) begin(emulator.moodle.retry(chosen.jobid))
       return 0
     }
     case 'restart':

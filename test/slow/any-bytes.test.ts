@@ -44,6 +44,9 @@ const paths = [
   ],
   ...['/manireports-certificates?list-type=2&max-keys=99999999999', '/b?uploads', '/v2/email/outbound-emails'],
   ...['/v2/email/suppression/addresses/%ff', '/v3/mail/send', '/v3/x/messages', '/tx/v1/send'],
+  ...['/v2/email/configuration-sets', '/v2/email/configuration-sets/x/event-destinations/%00'],
+  ...['/v3/templates', '/v3/templates/x/versions', '/v3/x.test/templates', '/v3/x.test/templates/y/versions/%ff'],
+  ...['/tx/v1/webhook/public-key?id=%ff', '/?Action=SendEmail&Version=2010-12-01'],
   ...[
     '/client/v4/accounts/a/queues/manireports-jobs/messages/pull',
     '/accounts/a/email/sending/send',
@@ -54,7 +57,15 @@ const paths = [
 ]
 const scope = (service: string) =>
   `AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=00`
-const targets = ['SendMessage', 'ReceiveMessage', 'CreateQueue', 'SetQueueAttributes', 'DeleteMessageBatch', 'Nonsense']
+const targets = [
+  'SendMessage',
+  'ReceiveMessage',
+  'CreateQueue',
+  'SetQueueAttributes',
+  'DeleteMessageBatch',
+  'SendEmail',
+  'Nonsense',
+]
 const values = [
   'null',
   'true',
@@ -95,7 +106,7 @@ function body(random: Random): Buffer {
       return Buffer.from(json(random).slice(0, random.below(60)))
     case 2:
       return Buffer.from(
-        `Action=${random.pick(targets)}&Version=2012-11-05&QueueUrl=${random.pick(values)}&Entry.1.Id=%ff`,
+        `Action=${random.pick(targets)}&Version=${random.pick(['2012-11-05', '2010-12-01'])}&QueueUrl=${random.pick(values)}&Entry.1.Id=%ff`,
       )
     case 3:
       return Buffer.from('['.repeat(random.below(3000)))
@@ -124,7 +135,12 @@ function requestOf(random: Random): Buffer {
       : []),
     ...(random.chance(0.3) ? [`x-amz-target: AmazonSQS.${random.pick(targets)}`] : []),
     ...(random.chance(0.1) ? ['transfer-encoding: chunked'] : []),
-    ...(random.chance(0.1) ? ['range: bytes=5-1', 'x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER'] : []),
+    ...(random.chance(0.1)
+      ? [
+          'range: bytes=5-1',
+          `x-amz-content-sha256: STREAMING-${random.pick(['UNSIGNED', 'AWS4-HMAC-SHA256'])}-PAYLOAD-TRAILER`,
+        ]
+      : []),
     ...(random.chance(0.05) ? Array.from({ length: 300 }, (_, at) => `x-flood-${at}: ${'y'.repeat(100)}`) : []),
   ]
   const head = `${random.pick(methods)} ${random.pick(paths)} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n`

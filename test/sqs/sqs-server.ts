@@ -67,10 +67,14 @@ export async function sqsServer({
     reply.raw.once('close', () => open--)
     done()
   })
+  const onError = (error: unknown) => process.stderr.write(`${String(error)}\n`)
   const onRefusal = (refusal: SqsRefusal) => refusals.push(refusal)
-  await app.register(mounted(sqsFace({ queues, clock, ids, onRefusal, ...(credentials && { credentials }) })), {
-    prefix: '/@sqs',
-  })
+  await app.register(
+    mounted(sqsFace({ queues, clock, ids, onRefusal, onError, ...(credentials && { credentials }) })),
+    {
+      prefix: '/@sqs',
+    },
+  )
   await app.listen({ port: 0, host: '127.0.0.1' })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   const clients: SQSClient[] = []

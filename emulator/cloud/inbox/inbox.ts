@@ -3,8 +3,10 @@ import { domainToASCII } from 'node:url'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Store } from '../../kernel/store.ts'
+import type { Faults } from '../../kernel/faults/faults.ts'
 import { createChaos, type Chaos } from './chaos.ts'
 import { type Digest, digestOf, type MessageContent, readContent } from './content.ts'
+import { faultyAccept } from './faulty-accept.ts'
 import { addressHeader, decodedHeader, type Headers, identifierHeader, scanHeaders } from './headers.ts'
 import { createMailbox, messageIdOf, type MessageRow, type StoredMessage } from './mailbox.ts'
 import { type Condition, parseSearch } from './search.ts'
@@ -114,11 +116,13 @@ export interface InboxOptions {
   readonly store: Store
   readonly clock: Clock
   readonly ids: Ids
+  /** What is to go wrong with messages that come in. */
+  readonly faults?: Faults
   /** Called for each message once it is durable. */
   readonly onReceived?: (message: StoredMessage) => void
 }
 
-export function createInbox({ store, clock, ids, onReceived }: InboxOptions): Inbox {
+export function createInbox({ store, clock, ids, faults, onReceived }: InboxOptions): Inbox {
   const mailbox = createMailbox(store)
   const chaos = createChaos({ ids })
   const listeners: SmtpListener[] = []
@@ -221,15 +225,23 @@ export function createInbox({ store, clock, ids, onReceived }: InboxOptions): In
     snippet: known?.snippet ?? '',
   })
 
+  const way = faultyAccept(accept, { faults, clock })
+
   const inbox: Inbox = {
     chaos,
     traffic,
     async listen({ host, port }) {
-      const listener = await listenSmtp({ host, port, chaos, accept, onRefused: () => void traffic.refused++ })
+      const listener = await listenSmtp({
+        host,
+        port,
+        chaos,
+        accept: way.accept,
+        onRefused: () => void traffic.refused++,
+      })
       listeners.push(listener)
       return { host: listener.host, port: listener.port }
     },
-    receive: accept,
+    receive: way.accept,
     find: (messageId) => (mailbox.holds(messageId) ? 'sent' : 'absent'),
     count: () => mailbox.count([]),
     bytes: () => mailbox.bytes(),
@@ -275,6 +287,7 @@ export function createInbox({ store, clock, ids, onReceived }: InboxOptions): In
     renameTag: (from, to) => mailbox.renameTag(from, to),
     dropTag: (tag) => mailbox.dropTag(tag),
     async close() {
+      way.endWaits()
       await Promise.all(listeners.splice(0).map((listener) => listener.close()))
     },
   }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server'
 import { messageOf } from '../../kernel/errors.ts'
 import type { Chaos } from './chaos.ts'
+import { CutOff } from './faulty-accept.ts'
 
 /** What came over one SMTP transaction. */
 export interface Received {
@@ -121,6 +122,10 @@ export async function listenSmtp(options: SmtpListenerOptions): Promise<SmtpList
         },
         (error: unknown) => {
           onRefused()
+          if (error instanceof CutOff) {
+            for (const connection of server.connections) if (connection.session === session) connection.close()
+            return
+          }
           const known = error instanceof Error && 'responseCode' in error
           callback(known ? error : refusal(451, `4.3.5 Unable to process mail: ${messageOf(error)}`))
         },

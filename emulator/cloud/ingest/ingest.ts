@@ -147,6 +147,9 @@ export function createIngest({ store, clock, ids, journal, enqueue, admit, hold,
       const earlier = [byKey, ...identities.map(known)].find((row) => row !== undefined)
       if (added === 0 && earlier !== undefined) {
         told('repeated')
+        // The key stands for this answer from now on, whoever was the first to get it.
+        if (keyIdentity !== undefined)
+          remember(keyIdentity, job.tenant, bodyHash, JSON.parse(earlier.answer) as Accepted)
         return { accepted: JSON.parse(earlier.answer) as Accepted, repeated: true, answered }
       }
       const accepted: Accepted = { job_id: job.jobId, status: 'queued', recipients: job.recipients.length, batches }

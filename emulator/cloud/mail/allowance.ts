@@ -87,6 +87,8 @@ export interface Allowance {
   take(recipients: number, counted?: number): 'granted' | 'rate' | 'quota'
   /** Recipients, to the minute. */
   sentLast24Hours(): number
+  /** When something falls out of the last 24 hours (epoch milliseconds); now where nothing is in them. */
+  freesAt(): number
   reset(): void
 }
 
@@ -161,6 +163,11 @@ export function createAllowance({
     sentLast24Hours() {
       forgetOld()
       return total
+    },
+    freesAt() {
+      forgetOld()
+      const oldest = used.keys().next().value
+      return oldest === undefined ? clock.now() : oldest + day
     },
     reset() {
       used.clear()

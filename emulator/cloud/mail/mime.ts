@@ -88,32 +88,32 @@ function mailboxValue({ name, address }: MimeMailbox): string {
 
 const hex = Array.from({ length: 256 }, (_, byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`)
 
+// One column is kept free for the `=` of a soft line break.
+const longestLine = 75
+
+/** A line with soft breaks, none of them between the three characters of an encoded byte. */
+function broken(line: string): string {
+  if (line.length <= longestLine) return line
+  let out = ''
+  let from = 0
+  while (line.length - from > longestLine) {
+    const sign = line.indexOf('=', from + longestLine - 2)
+    const end = sign >= 0 && sign < from + longestLine ? sign : from + longestLine
+    out += `${line.slice(from, end)}=\r\n`
+    from = end
+  }
+  return out + line.slice(from)
+}
+
 /** RFC 2045 quoted-printable over UTF-8; `text` has CRLF line ends. */
 export function quotedPrintable(text: string): string {
-  const bytes = Buffer.from(text)
-  const length = bytes.length
-  let out = ''
-  let column = 0
-  for (let index = 0; index < length; index++) {
-    const byte = bytes[index] ?? 0
-    if (byte === 13 && bytes[index + 1] === 10) {
-      out += '\r\n'
-      column = 0
-      index++
-      continue
-    }
-    const endsLine = index + 1 === length || (bytes[index + 1] === 13 && bytes[index + 2] === 10)
-    const literal = byte === 32 || byte === 9 ? !endsLine : byte > 32 && byte < 127 && byte !== 61
-    const token = literal ? String.fromCharCode(byte) : (hex[byte] ?? '')
-    // One column is kept free for the `=` of a soft line break.
-    if (column + token.length > 75) {
-      out += '=\r\n'
-      column = 0
-    }
-    out += token
-    column += token.length
-  }
-  return out
+  return Buffer.from(text)
+    .toString('latin1')
+    .replaceAll('=', '=3D')
+    .replace(/[^\t\r\n\x20-\x7e]|[\t ](?=\r\n|$)/g, (byte) => hex[byte.charCodeAt(0)] ?? '')
+    .split('\r\n')
+    .map(broken)
+    .join('\r\n')
 }
 
 /** Whether the text may go as it is: ASCII, lines of at most 998, and nothing that looks like one of our boundaries. */

@@ -95,7 +95,9 @@ export function createObjects({
 
     put: (objects) =>
       store.write(() => {
-        for (const object of objects) contents.insertOwn(own, object)
+        for (const { md5, ...object } of objects) {
+          contents.insertOwn(own, md5 === undefined ? object : { ...object, etag: md5 })
+        }
       }),
 
     async existing(keys) {

@@ -102,7 +102,25 @@ function occurrenceOf(report: MailReport): Occurrence | undefined {
     case 'bounce':
       return report.bounce.subType === 'OnAccountSuppressionList' ? undefined : failureOf(report.bounce)
     case 'delay':
-      return undefined
+      return delayOf(report.reply)
+  }
+}
+
+function delayOf(reply: string): Occurrence {
+  const [code = '498'] = /^\d{3}/.exec(reply) ?? []
+  const [enhanced = ''] = /4\.\d{1,3}\.\d{1,3}/.exec(reply) ?? []
+  return {
+    event: 'failed',
+    severity: 'temporary',
+    reason: 'generic',
+    'delivery-status': {
+      code: Number(code),
+      'enhanced-code': enhanced,
+      message: reply,
+      description: '',
+      'attempt-no': 1,
+      'retry-seconds': 60,
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import { createCloudflareEmail, type CloudflareEmail } from './cloudflare-email.
 import { createCloudflareQueues, type CloudflareQueues, type QueueService } from './cloudflare-queues.ts'
 import { createEventBatches } from './event-batches.ts'
 import { createMailchannels, type Mailchannels } from './mailchannels.ts'
+import { createMailchannelsEvents, createMailchannelsSigner, type MailchannelsEvents } from './mailchannels-events.ts'
 import { createMailgun, type Mailgun } from './mailgun.ts'
 import { createMailgunEvents, signedMailgunBody, type MailgunEvents } from './mailgun-events.ts'
 import { createMailgunTemplates } from './mailgun-templates.ts'
@@ -29,7 +30,11 @@ export interface Providers {
   /** With which SendGrid's event webhook is verified: base64 of DER, as SendGrid shows it. */
   readonly sendgridPublicKey: string
   /** What is told about mails that were taken elsewhere: the emulator's own worker's. */
-  readonly events: { readonly sendgrid: SendgridEvents; readonly mailgun: MailgunEvents }
+  readonly events: {
+    readonly sendgrid: SendgridEvents
+    readonly mailgun: MailgunEvents
+    readonly mailchannels: MailchannelsEvents
+  }
   /** Whether anybody is told. */
   readonly tellsEvents: boolean
   start(): void
@@ -45,7 +50,7 @@ export interface ProvidersOptions {
   readonly webhooks: Pick<Webhooks, 'add' | 'sign'>
   readonly queues: QueueService
   readonly settings: {
-    /** Where SendGrid's and Mailgun's events are posted; nobody is told where there is none. */
+    /** Where SendGrid's, Mailgun's and MailChannels' events are posted; nobody is told where there is none. */
     readonly webhookUrl: string | undefined
     readonly mailgunSigningKey: string
     /** Domains that may send; any where none are named. */
@@ -64,6 +69,8 @@ const documented: Readonly<Record<'sendgrid' | 'cloudflare', RateLimit>> = {
 
 /** A batch leaves a second after its first event; SendGrid posts up to 768 KB. */
 const sendgridBatch = { gatherMs: 1000, most: 1000 }
+/** MailChannels posts up to 1,000 events. */
+const mailchannelsBatch = { gatherMs: 1000, most: 1000 }
 
 export function createProviders({
   store,
@@ -113,16 +120,31 @@ export function createProviders({
           },
           onError,
         })
+  const mailchannelsSigner = createMailchannelsSigner({ clock, ids })
+  webhooks.sign('mailchannels', mailchannelsSigner.sign)
+  const mailchannelsBatches =
+    url === undefined
+      ? undefined
+      : createEventBatches({
+          store,
+          clock,
+          provider: 'mailchannels',
+          ...mailchannelsBatch,
+          post: (events) => webhooks.add({ provider: 'mailchannels', url, body: JSON.stringify(events), contentType }),
+          onError,
+        })
+  const mailchannelsEvents = createMailchannelsEvents({ batches: mailchannelsBatches, clock })
   const sendgridEvents = createSendgridEvents({ batches: sendgridBatches, clock, ids })
   const mailgunEvents = createMailgunEvents({ batches: mailgunBatches, clock, ids })
-  const wants = (kind: 'delivery' | 'delay') => kind === 'delivery' && url !== undefined
+  const wants = () => url !== undefined
   mail.listen('sendgrid', { wants, receive: sendgridEvents.reported })
+  mail.listen('mailchannels', { wants, receive: mailchannelsEvents.reported })
   mail.listen('mailgun', { wants, receive: mailgunEvents.reported })
 
   const sendgridTemplates = createSendgridTemplates({ store, clock, ids })
   const mailgunTemplates = createMailgunTemplates({ store, clock, ids })
   const cloudflareRate = rate(documented.cloudflare)
-  const batches = [sendgridBatches, mailgunBatches].filter((one) => one !== undefined)
+  const batches = [sendgridBatches, mailgunBatches, mailchannelsBatches].filter((one) => one !== undefined)
   return {
     sendgrid: createSendgrid({
       store,
@@ -144,7 +166,15 @@ export function createProviders({
       senders,
       templates: mailgunTemplates,
     }),
-    mailchannels: createMailchannels({ ids, rate: rate(), submission: submission('mailchannels'), senders }),
+    mailchannels: createMailchannels({
+      store,
+      ids,
+      rate: rate(),
+      submission: submission('mailchannels'),
+      events: mailchannelsEvents,
+      senders,
+      signer: mailchannelsSigner,
+    }),
     cloudflareEmail: createCloudflareEmail({
       ids,
       rate: cloudflareRate,
@@ -154,7 +184,7 @@ export function createProviders({
     cloudflareQueues: createCloudflareQueues({ store, clock, queues }),
     cloudflareRate,
     sendgridPublicKey: signer.publicKey,
-    events: { sendgrid: sendgridEvents, mailgun: mailgunEvents },
+    events: { sendgrid: sendgridEvents, mailgun: mailgunEvents, mailchannels: mailchannelsEvents },
     tellsEvents: url !== undefined,
     start: () => batches.forEach((one) => one.start()),
     stop: async () => void (await Promise.all(batches.map((one) => one.stop()))),

@@ -102,7 +102,7 @@ function occurrencesOf(report: MailReport): readonly Occurrence[] {
     case 'bounce':
       return bounceOf(report.bounce)
     case 'delay':
-      return []
+      return [{ event: 'deferred', response: report.reply, attempt: '1' }]
   }
 }
 

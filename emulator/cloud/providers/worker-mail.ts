@@ -40,7 +40,7 @@ export function createWorkerMail({ provider, providers, mail, from, store, clock
   const label = { sendgrid: 'SendGrid', mailgun: 'Mailgun', mailchannels: 'MailChannels', cloudflare: 'Cloudflare' }
 
   const tell = async (outgoing: OutgoingMail, feedback: MailFeedback | undefined) => {
-    if (provider !== 'sendgrid' && provider !== 'mailgun') return
+    if (provider === 'cloudflare') return
     const { address } = outgoing.to
     const { messageId } = outgoing
     const now = clock.now()
@@ -56,11 +56,13 @@ export function createWorkerMail({ provider, providers, mail, from, store, clock
       recipients: [address],
       sentAt: now,
       at: clock.deadline(feedback?.afterMs ?? 0),
-      context: provider === 'sendgrid' ? {} : { domain },
+      context: provider === 'mailgun' ? { domain } : {},
     }
     await store.write(() => {
       if (provider === 'sendgrid') events.sendgrid.accepted(messageId, recipients, { categories: [], customArgs: {} })
-      else events.mailgun.accepted(messageId, recipients, { domain, tags: [], variables: {} })
+      else if (provider === 'mailgun')
+        events.mailgun.accepted(messageId, recipients, { domain, tags: [], variables: {} })
+      else events.mailchannels.accepted({ from: sender.address, messageId, requestId: '' }, recipients)
       events[provider].reported(report)
     })
   }

@@ -14,7 +14,7 @@ const ofMessages: ReadonlySet<EffectName> = new Set<EffectName>(['duplicate', 'r
 const list = (value: unknown): readonly Members[] => (Array.isArray(value) ? (value as readonly Members[]) : [])
 
 /** The job in a message, as a fault rule knows it. */
-export function messageSubject(body: string, attributes: Parameters<typeof envelopeOf>[0]): Subject {
+function messageSubject(body: string, attributes: Parameters<typeof envelopeOf>[0]): Subject {
   const identity = createHash('sha256').update(body).digest('hex').slice(0, 32)
   const decoded = decodeJobText(body, envelopeOf(attributes))
   if (!decoded.ok) return { identity }

@@ -6,6 +6,7 @@ import {
   configurationSetNotFound,
   eventDestinationExists,
   eventDestinationNotFound,
+  limitExceeded,
   topicInvalid,
 } from './errors.ts'
 
@@ -63,6 +64,10 @@ const destinationOf = ({ name, enabled, event_types, topic_arn }: DestinationRow
   topicArn: topic_arn,
 })
 
+/** SES keeps so many of an account, and so many of a set. */
+const mostSets = 10_000
+const mostDestinations = 10
+
 /** The name of a topic; undefined where it is no ARN of one. */
 export const topicNameOf = (arn: string): string | undefined =>
   /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:([A-Za-z0-9_-]{1,256})$/.exec(arn)?.[1]
@@ -71,10 +76,13 @@ export const topicNameOf = (arn: string): string | undefined =>
 export function createConfigurationSets({
   store,
   clock,
+  always,
   onTopic,
 }: {
   store: Store
   clock: Clock
+  /** Names of sets that are there from the start. */
+  always: readonly string[]
   /** A destination names this topic from now on. */
   onTopic: (arn: string) => void
 }): ConfigurationSets {
@@ -93,6 +101,17 @@ export function createConfigurationSets({
       PRIMARY KEY (configuration_set, name)
     ) WITHOUT ROWID;
   `)
+  const insert = (name: string, sendingEnabled: boolean): boolean =>
+    store.run(
+      'INSERT OR IGNORE INTO ses_configuration_sets VALUES (?, ?, ?)',
+      name,
+      sendingEnabled ? 1 : 0,
+      clock.now(),
+    ).changes > 0
+  const seed = () => {
+    for (const name of always) insert(name, true)
+  }
+  seed()
   const get = (name: string) => {
     const row = store.get<{ sending_enabled: number }>(
       'SELECT sending_enabled FROM ses_configuration_sets WHERE name = ?',
@@ -105,7 +124,7 @@ export function createConfigurationSets({
     store.all<DestinationRow>('SELECT * FROM ses_event_destinations WHERE configuration_set = ? ORDER BY name', name)
   const put = (set: string, { name, enabled, eventTypes: types, topicArn }: EventDestination) => {
     if (topicNameOf(topicArn) === undefined) throw topicInvalid(topicArn)
-    if (types.length === 0) throw configurationSetInvalid('An event destination must have at least one event type.')
+    if (types.length === 0) throw configurationSetInvalid('At least one event type must be specified.')
     store.run(
       'INSERT OR REPLACE INTO ses_event_destinations VALUES (?, ?, ?, ?, ?)',
       set,
@@ -119,18 +138,10 @@ export function createConfigurationSets({
 
   return {
     create(name, { sendingEnabled = true } = {}) {
-      if (!isName(name)) {
-        throw configurationSetInvalid(
-          `Invalid configuration set name <${name.slice(0, 80)}>: only alphanumeric ASCII characters, '_', and '-' are allowed, at most 64.`,
-        )
-      }
-      const { changes } = store.run(
-        'INSERT OR IGNORE INTO ses_configuration_sets VALUES (?, ?, ?)',
-        name,
-        sendingEnabled ? 1 : 0,
-        clock.now(),
-      )
-      if (changes === 0) throw configurationSetExists(name)
+      checkName('configuration set', name)
+      const held = store.get<{ held: number }>('SELECT count(*) AS held FROM ses_configuration_sets')?.held ?? 0
+      if (held >= mostSets) throw limitExceeded('configuration sets', mostSets)
+      if (!insert(name, sendingEnabled)) throw configurationSetExists(name)
     },
     get,
     enableSending(name, enabled) {
@@ -156,19 +167,15 @@ export function createConfigurationSets({
     },
     addDestination(name, destination) {
       get(name)
-      if (!isName(destination.name)) {
-        throw configurationSetInvalid(
-          `Invalid event destination name <${destination.name.slice(0, 80)}>: only alphanumeric ASCII characters, '_', and '-' are allowed, at most 64.`,
-        )
-      }
-      if (rowsOf(name).some((row) => row.name === destination.name)) {
-        throw eventDestinationExists(destination.name, name)
-      }
+      checkName('event destination', destination.name)
+      const known = rowsOf(name)
+      if (known.some((row) => row.name === destination.name)) throw eventDestinationExists(destination.name, name)
+      if (known.length >= mostDestinations) throw limitExceeded('event destinations in this set', mostDestinations)
       put(name, destination)
     },
     updateDestination(name, destination) {
       get(name)
-      if (!rowsOf(name).some((row) => row.name === destination.name)) throw eventDestinationNotFound(destination.name)
+      if (!rowsOf(name).some((row) => row.name === destination.name)) throw eventDestinationNotFound(name)
       put(name, destination)
     },
     removeDestination(name, destination) {
@@ -178,7 +185,7 @@ export function createConfigurationSets({
         name,
         destination,
       )
-      if (changes === 0) throw eventDestinationNotFound(destination)
+      if (changes === 0) throw eventDestinationNotFound(name)
     },
     topicsFor: (name, type) =>
       rowsOf(name)
@@ -188,8 +195,20 @@ export function createConfigurationSets({
     reset() {
       store.run('DELETE FROM ses_configuration_sets')
       store.run('DELETE FROM ses_event_destinations')
+      seed()
     },
   }
 }
 
-const isName = (name: string) => /^[A-Za-z0-9_-]{1,64}$/.test(name)
+function checkName(of: 'configuration set' | 'event destination', name: string): void {
+  if (!/^[A-Za-z0-9_-]+$/.test(name)) {
+    throw configurationSetInvalid(
+      `Invalid ${of} name <${name.slice(0, 80)}>: only alphanumeric ASCII characters, '_', and '-' are allowed.`,
+    )
+  }
+  if (name.length > 64) {
+    throw configurationSetInvalid(
+      `${of.replace(/^./, (first) => first.toUpperCase())} name cannot exceed 64 characters.`,
+    )
+  }
+}

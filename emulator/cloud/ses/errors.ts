@@ -23,6 +23,7 @@ export type SesErrorCode =
   | 'event-destination-not-found'
   | 'event-destination-exists'
   | 'topic-invalid'
+  | 'limit-exceeded'
   | 'mail-from-not-verified'
   | 'invalid-next-token'
   | 'unknown-operation'
@@ -84,7 +85,8 @@ export const configurationSetNotFound = (name: string) =>
   new SesError('configuration-set-not-found', `Configuration set <${name}> does not exist.`, {
     reason:
       `Configuration set <${name}> does not exist. Create it: ` +
-      `aws sesv2 create-configuration-set --configuration-set-name ${name} --endpoint-url URL`,
+      `aws sesv2 create-configuration-set --configuration-set-name ${name} --endpoint-url URL, ` +
+      'or name it in ses_configuration_sets',
   })
 
 export const configurationSetExists = (name: string) =>
@@ -92,14 +94,23 @@ export const configurationSetExists = (name: string) =>
 
 export const configurationSetInvalid = (sentence: string) => new SesError('configuration-set-invalid', sentence)
 
+// Nobody recorded AWS's sentence.
 export const configurationSetPaused = (name: string) =>
   new SesError('configuration-set-paused', `Sending paused for configuration set <${name}>.`)
 
-export const eventDestinationNotFound = (name: string) =>
-  new SesError('event-destination-not-found', `No EventDestination found for ${name}`)
+/** It names the set, as AWS's does. */
+export const eventDestinationNotFound = (set: string) =>
+  new SesError('event-destination-not-found', `No EventDestination found for ${set}`)
 
 export const eventDestinationExists = (name: string, set: string) =>
-  new SesError('event-destination-exists', `Event destination <${name}> already exists in configuration set <${set}>.`)
+  new SesError(
+    'event-destination-exists',
+    `An event destination with name <${name}> already exists for configuration set <${set}>.`,
+  )
+
+// Nobody recorded AWS's sentence.
+export const limitExceeded = (what: string, most: number) =>
+  new SesError('limit-exceeded', `There are ${most} ${what} already, as many as SES keeps.`)
 
 export const topicInvalid = (arn: string) =>
   new SesError(

@@ -1,5 +1,5 @@
 import type { Store } from '../../kernel/store.ts'
-import { identityNotFound, invalidParameter } from './errors.ts'
+import { invalidParameter } from './errors.ts'
 import type { Identities } from './identities.ts'
 
 /** What happens to mails while the MX record of the MAIL FROM domain is not right. */
@@ -13,7 +13,7 @@ export interface MailFrom {
 
 /** Custom MAIL FROM domains of identities. No DNS is asked: each is right at once, but a domain under `.invalid` never is. */
 export interface MailFroms {
-  /** Throws `identity-not-found`; without a domain the default is used again. */
+  /** Throws `invalid-parameter`, also for an identity that is not there; without a domain the default is used again. */
   set(identity: string, domain: string | undefined, onMxFailure: OnMxFailure): void
   get(identity: string): MailFrom | undefined
   /** Whether mails of this sender are refused: the MAIL FROM domain of its address, else of its domain. */
@@ -41,13 +41,16 @@ export function createMailFroms({ store, identities }: { store: Store; identitie
   return {
     get,
     set(identity, domain, onMxFailure) {
-      if (identities.find(identity) === undefined) throw identityNotFound(identity)
+      if (identities.find(identity) === undefined) throw invalidParameter(`Identity <${identity}> does not exist.`)
       if (domain === undefined) return void store.run('DELETE FROM ses_mail_from WHERE identity = ?', identity)
       // Also of an address the MAIL FROM domain is under its domain.
       const parent = identity.slice(identity.lastIndexOf('@') + 1)
       if (domain.length > 253 || !domain.toLowerCase().endsWith(`.${parent.toLowerCase()}`)) {
         const under = domain.toLowerCase().endsWith('.invalid') && /^[a-z0-9.-]+$/i.test(domain)
-        if (!under) throw invalidParameter(`Provided MAIL-FROM domain <${domain}> is not subdomain of <${parent}>.`)
+        if (!under)
+          throw invalidParameter(
+            `Provided MAIL-FROM domain <${domain}> is not subdomain of the domain of the identity <${identity}>`,
+          )
       }
       store.run('INSERT OR REPLACE INTO ses_mail_from VALUES (?, ?, ?)', identity, domain, onMxFailure)
     },

@@ -56,15 +56,21 @@ export function publishNotifications(deps: NotificationDeps): void {
   })
 }
 
+/** Notifications tell it of the server that answered, events do not. */
+const remote = { remoteMtaIp: '127.0.0.1' }
+
 /** Source: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html */
 function notificationOf(report: MailReport): Record<string, unknown> | undefined {
   switch (report.kind) {
     case 'bounce':
-      return { notificationType: 'Bounce', bounce: bounceRecord(report) }
+      return {
+        notificationType: 'Bounce',
+        bounce: { ...bounceRecord(report), ...(report.bounce.diagnostic.startsWith('smtp;') ? remote : {}) },
+      }
     case 'complaint':
       return { notificationType: 'Complaint', complaint: complaintRecord(report) }
     case 'delivery':
-      return { notificationType: 'Delivery', delivery: deliveryRecord(report) }
+      return { notificationType: 'Delivery', delivery: { ...deliveryRecord(report), ...remote } }
     // Only events tell of delays.
     case 'delay':
       return undefined

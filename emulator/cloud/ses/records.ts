@@ -37,7 +37,6 @@ export function bounceRecord(report: Of<'bounce'>) {
       ...(status === '' ? {} : { action: 'failed', status, diagnosticCode: diagnostic }),
     })),
     timestamp: time(report.at),
-    ...(diagnostic.startsWith('smtp;') ? { remoteMtaIp: '127.0.0.1' } : {}),
     ...(reportingMta === '' ? {} : { reportingMTA: reportingMta }),
   }
 }
@@ -58,7 +57,6 @@ export const deliveryRecord = (report: Of<'delivery'>) => ({
   recipients: report.recipients,
   smtpResponse: report.response,
   reportingMTA: 'a8-70.smtp-out.amazonses.com',
-  remoteMtaIp: '127.0.0.1',
 })
 
 /** Only events tell of delays. */

@@ -24,6 +24,8 @@ export interface SesSettings {
   /** 200 recipients a day, 1 a second, verified identities only. */
   readonly sandbox: boolean
   readonly notifications: NotificationSettings
+  /** Configuration sets that are there from the start. */
+  readonly configurationSets: readonly string[]
   /** Where SNS topics go, by their names; one that is not named goes to the queue of its name. */
   readonly topics: Readonly<Record<string, TopicSubscription>>
 }
@@ -101,6 +103,7 @@ export function createSes({
   const configurationSets = createConfigurationSets({
     store,
     clock,
+    always: settings.configurationSets,
     onTopic(arn) {
       topics.open(arn)
       topics.publish(arn, 'Successfully validated SNS topic for Amazon SES event publishing.')

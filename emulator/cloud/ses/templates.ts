@@ -1,6 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
 import type { Store } from '../../kernel/store.ts'
-import { templateExists, templateInvalid, templateNotFound } from './errors.ts'
+import { limitExceeded, templateExists, templateInvalid, templateNotFound } from './errors.ts'
 import { checkTemplate } from './rendering.ts'
 
 export interface TemplateContent {
@@ -41,6 +41,7 @@ const templateOf = ({ name, content, created_at }: Row): Template => ({
 
 /** SES allows 500 KB a template, and 20,000 templates an account. */
 const longest = 500 * 1024
+const most = 20_000
 
 export function createTemplates({ store, clock }: { store: Store; clock: Clock }): Templates {
   store.define(`
@@ -66,6 +67,8 @@ export function createTemplates({ store, clock }: { store: Store; clock: Clock }
   return {
     create(name, content) {
       check(name, content)
+      const held = store.get<{ held: number }>('SELECT count(*) AS held FROM ses_templates')?.held ?? 0
+      if (held >= most) throw limitExceeded('templates', most)
       const { changes } = store.run(
         'INSERT OR IGNORE INTO ses_templates VALUES (?, ?, ?)',
         name,

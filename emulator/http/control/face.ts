@@ -25,6 +25,7 @@ export interface ControlDeps {
     peek(name: string, limit: number): readonly unknown[]
     redrive(name: string): { moved: number }
   }
+  readonly alarms: { list(): readonly unknown[]; history(limit: number): readonly unknown[] }
   readonly callbacks: Pick<Callbacks, 'list' | 'get' | 'replay' | 'probe' | 'summary'>
   /** Holds the laws against a job, or against everything that has happened since the last reset. */
   readonly check: (job?: { tenant: number; job: string }) => Promise<readonly Verdict[]>
@@ -150,6 +151,11 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
       return { messages: deps.queues.peek(id, pageQuery.parse(request.query).limit) }
     })
     scope.post('/queues/:id/redrive', (request) => deps.queues.redrive(byId.parse(request.params).id))
+
+    scope.get('/alarms', (request) => ({
+      alarms: deps.alarms.list(),
+      history: deps.alarms.history(pageQuery.parse(request.query).limit),
+    }))
 
     scope.get('/callbacks', (request) => {
       return { callbacks: deps.callbacks.list(callbackQuery.parse(request.query)) }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { preHandlerHookHandler } from 'fastify'
 import type { EffectName, OperationName } from '../../../contracts/faults/operations.ts'
+import { sendingPaused } from '../../cloud/ses/errors.ts'
 import { sleep, type Clock } from '../../kernel/clock.ts'
 import type { Faults, Struck } from '../../kernel/faults/faults.ts'
 import { bytesOf } from '../body.ts'
@@ -20,7 +21,7 @@ const signatureToleranceMs = 15 * 60_000
  * What a fault does to one HTTP exchange before its operation is performed. Resolves with whether it is to be performed:
  * `false` where nobody waits for an answer any more. Throws the protocol's own refusal.
  */
-export async function playFault(
+async function playFault(
   { effect, rule, delayMs }: Struck,
   {
     clock,
@@ -39,6 +40,8 @@ export async function playFault(
     case 'error':
     case 'throttle':
       throw refusalOf(operation, effect, rule, clock.now())
+    case 'account-paused':
+      throw sendingPaused()
     case 'delay':
       await sleep(clock, delayMs)
       return true
@@ -82,6 +85,7 @@ const ofExchange: ReadonlySet<EffectName> = new Set<EffectName>([
   'reset',
   'answer-lost',
   'clock-skew',
+  'account-paused',
 ])
 
 /** What is asked before an operation is performed; see `playFault`. Undefined where no fault hits: nothing is waited for. */

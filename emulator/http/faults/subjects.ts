@@ -25,7 +25,7 @@ export function subjectOf(operation: OperationName, asked: Asked): Subject {
 }
 
 /** The job in a message's body, where it is one. */
-export function jobSubject(body: string | Uint8Array, envelope: Envelope): Subject {
+function jobSubject(body: string | Uint8Array, envelope: Envelope): Subject {
   const decoded = decodeJobText(body, envelope)
   return decoded.ok ? ofJob(decoded.job) : {}
 }
@@ -106,7 +106,7 @@ function addressesIn(asked: Asked): string[] {
     return found
   }
   const text = asked.body.toString()
-  if (/^--/.test(text)) {
+  if (text.startsWith('--')) {
     for (const [, value = ''] of text.matchAll(/name="(?:to|cc|bcc)"[^\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]*)/gi))
       take(value)
     return found

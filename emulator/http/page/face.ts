@@ -1,4 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { Alarms } from '../../alarms/alarms.ts'
+import { alarmsPage } from '../../dashboard/alarms.ts'
 import { callbackPage, queuesPage, settingsPage, type QueueRow, type StuckMessage } from '../../dashboard/details.ts'
 import { html, type Html } from '../../dashboard/html.ts'
 import { callbacksPage, jobPage, jobPath, jobsTable } from '../../dashboard/jobs.ts'
@@ -19,6 +21,7 @@ export interface PageDeps {
     overview(): readonly QueueRow[]
     peek(name: string, limit: number): readonly StuckMessage[]
   }
+  readonly alarms: Pick<Alarms, 'list' | 'history'>
   readonly retry: (job: JobRow) => Promise<{ job_id: string | number }>
   readonly settings: () => SettingsToCopy
   readonly inbox: () => string
@@ -36,7 +39,9 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
       .header('cache-control', 'no-store')
       .header('content-security-policy', contentSecurity)
       .header('referrer-policy', 'same-origin')
-      .send(page({ title, inbox: deps.inbox(), refresh }, body))
+      .send(page({ title, inbox: deps.inbox(), refresh, alarms: raised() }, body))
+
+  const raised = () => deps.alarms.list().filter(({ state }) => state === 'ALARM').length
 
   const rowOf = (request: FastifyRequest): JobRow => {
     const { tenant, job } = request.params as { tenant: string; job: string }
@@ -108,6 +113,9 @@ export function pageFace(deps: PageDeps): FastifyPluginAsync {
       }))
       return send(reply, 'Queues', queuesPage(rows))
     })
+    scope.get('/_offload/page/alarms', (_request, reply) =>
+      send(reply, 'Alarms', alarmsPage(deps.alarms.list(), deps.alarms.history(100))),
+    )
     scope.get('/_offload/page/settings', (_request, reply) =>
       send(reply, 'Moodle settings', settingsPage(deps.settings())),
     )

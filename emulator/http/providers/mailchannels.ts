@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import type { Mailchannels } from '../../cloud/providers/mailchannels.ts'
 import { rateOf } from '../../cloud/providers/rate-window.ts'
-import { issuesOf, type ProviderError, type ProviderErrorCode } from '../../cloud/providers/refusal.ts'
+import { issuesOf, refuse, type ProviderError, type ProviderErrorCode } from '../../cloud/providers/refusal.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import type { EmulatorError } from '../../kernel/errors.ts'
 import { checkKey, jsonOf, openScope, post, secondsUntil } from './face.ts'
@@ -24,7 +24,7 @@ const statuses: Readonly<Record<ProviderErrorCode | 'internal', number>> = {
 }
 const isKnown = (code: string): code is ProviderErrorCode => Object.hasOwn(statuses, code)
 
-/** `POST /tx/v1/send`. */
+/** `POST /tx/v1/send`, and the key of the webhooks' signatures. */
 export function mailchannelsFace({
   mailchannels,
   clock,
@@ -44,6 +44,13 @@ export function mailchannelsFace({
   }
   return async (scope) => {
     openScope(scope, { bodyLimit, answer, isKnown })
+    // Needs no key: whoever gets a webhook asks for it.
+    scope.get('/tx/v1/webhook/public-key', (request, reply) => {
+      const { id } = request.query as { id?: unknown }
+      const key = typeof id === 'string' ? mailchannels.publicKey(id) : undefined
+      if (key === undefined) throw refuse('not-found', 'There is no key of this id.')
+      return reply.send({ id, key })
+    })
     post(scope, ['/tx/v1/send'], async (request, reply) => {
       const key = request.headers['x-api-key']
       checkKey(typeof key === 'string' ? key : undefined, apiKey, 'Unauthorized: send the key as X-Api-Key.')

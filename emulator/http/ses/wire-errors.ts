@@ -47,6 +47,7 @@ const table: Readonly<Record<SesErrorCode, Row>> = {
   'configuration-set-paused': { v1: 'ConfigurationSetSendingPausedException', v2: [400, 'SendingPausedException'] },
   'event-destination-not-found': { v1: 'EventDestinationDoesNotExist', v2: notFound },
   'event-destination-exists': { v1: 'EventDestinationAlreadyExists', v2: exists },
+  'limit-exceeded': { v1: 'LimitExceeded', v2: [400, 'LimitExceededException'] },
   'topic-invalid': { v1: 'InvalidSNSDestination', v2: badRequest },
   'mail-from-not-verified': {
     v1: 'MailFromDomainNotVerifiedException',

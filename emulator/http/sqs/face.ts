@@ -42,6 +42,8 @@ export interface SqsFaceOptions {
   /** Answers a form of another service that nobody signed, so that only its body says whose it is. */
   readonly otherForms?: (asked: FormRequest) => Promise<FormAnswer> | undefined
   readonly onRefusal?: (refusal: SqsRefusal) => void
+  /** A defect of ours: the caller gets a 500 that says to look here. */
+  readonly onError: (error: unknown) => void
 }
 
 // A message of 1 MiB is three times as long as a form and up to six times as JSON, when all of it must be escaped.
@@ -148,6 +150,7 @@ export function sqsFace({
   meetFault,
   otherForms,
   onRefusal,
+  onError,
 }: SqsFaceOptions): DirectFace {
   const operations: Readonly<Record<string, Operation>> = queues.operations
   const nextId = requestIds(ids.next('requests'))
@@ -158,9 +161,7 @@ export function sqsFace({
     const face = faceOf(request)
     const error = wireError(thrown, face)
     if (isQueueError(thrown)) onRefusal?.({ at: clock.now(), action: operation, error: thrown })
-    else if (error.fault === 'Receiver') {
-      process.stderr.write(`SQS ${operation ?? ''}: ${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
-    }
+    else if (error.fault === 'Receiver') onError(thrown)
     const headers = ['x-amzn-RequestId', requestId, 'x-amzn-query-error', `${error.code};${error.fault}`]
     if (face === 'json') {
       const text = JSON.stringify({ __type: error.type, message: error.message })

@@ -137,7 +137,7 @@ export function createFaults({
   const tryRule = (rule: Set, operation: OperationName, subject: Subject): Struck | undefined => {
     const window = rule.row === undefined || isOpen(rule.row)
     if (!isChosen(rule, { seed, operation, subject, window })) return undefined
-    const { then: effect, name } = rule
+    const { effect, name } = rule
     const once = onceByDefault.has(effect.kind)
     const times = rule.when.times ?? (once ? 1 : undefined)
     const strike = (attempt: number): Struck | undefined => {
@@ -169,7 +169,7 @@ export function createFaults({
     among: ReadonlySet<EffectName> | undefined,
   ) => {
     for (const rule of rules ?? []) {
-      if (among?.has(rule.then.kind) === false) continue
+      if (among?.has(rule.effect.kind) === false) continue
       const struck = tryRule(rule, operation, subject)
       if (struck !== undefined) return struck
     }

@@ -17,6 +17,8 @@ export type ReadRules =
   | { readonly ok: true; readonly rules: readonly ParsedRule[] }
   | { readonly ok: false; readonly issues: readonly RuleIssue[] }
 
+const noEffect = 'must name exactly one effect'
+
 const list = z.array(ruleInput).max(200)
 
 /** Fault rules from YAML (or JSON, which is YAML): a list, or a map whose `faults` is one. */
@@ -39,7 +41,11 @@ export function readRules(text: string): ReadRules {
       const at = lineOf(document, lines, [...root, ...path])
       return { ...(at === undefined ? {} : { line: at }), path: written([...root, ...path]), reason }
     })
-  return { ok: false, issues: issues.slice(0, 20) }
+  // Where an effect is misspelt, that there is none needs no saying.
+  const told = issues.filter(
+    ({ path, reason }) => !reason.startsWith(noEffect) || !issues.some((other) => other.path.startsWith(`${path}.`)),
+  )
+  return { ok: false, issues: told.slice(0, 20) }
 }
 
 interface Explained {

@@ -9,9 +9,25 @@ import {
   answerLimit,
   CallbackFailure,
   type CallbackAnswer,
-  type CallbackTransport,
+  type CallbackPost,
   type FailureKind,
 } from './transport.ts'
+
+/** Any request: for callbacks, and for those that a receiver must refuse. */
+export interface HttpPost extends Omit<CallbackPost, 'headers' | 'body'> {
+  /** POST by default. */
+  readonly method?: string
+  /** A list is a header that is sent several times. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly body: string | Uint8Array
+  /** Without a Content-Length. */
+  readonly chunked?: boolean
+}
+
+export interface HttpTransport {
+  (post: HttpPost): Promise<CallbackAnswer>
+  close(): void
+}
 
 export interface ResolvedAddress {
   readonly address: string
@@ -65,7 +81,7 @@ export function createHttpTransport({
   timeoutMs: number
   rules: HostRules
   resolveName?: ResolveName | undefined
-}): CallbackTransport {
+}): HttpTransport {
   // A receiver closes an idle connection after 5 s (Apache, Node), so ours must go sooner, or an attempt meets a reset.
   const pool = { keepAlive: true, timeout: 4000, maxFreeSockets: 16 }
   const agents = { 'http:': new HttpAgent(pool), 'https:': new HttpsAgent(pool) }
@@ -103,20 +119,24 @@ export function createHttpTransport({
     )
   }
 
-  const send: CallbackTransport = ({ url: address, headers, body, connectTo }) =>
+  const send = ({ url: address, method = 'POST', headers, body, chunked = false, connectTo }: HttpPost) =>
     new Promise<CallbackAnswer>((resolve, reject) => {
       const url = new URL(address)
       const secure = url.protocol === 'https:'
       const { destination } = connectTo === undefined ? rules.route(url) : { destination: connectTo }
       const bytes = Buffer.from(body)
       const options: RequestOptions = {
-        method: 'POST',
+        method,
         host: destination.host,
         port: destination.port,
         path: url.pathname + url.search,
         agent: secure ? agents['https:'] : agents['http:'],
         lookup: pinned,
-        headers: { host: url.host, ...headers, 'content-length': bytes.length },
+        headers: {
+          host: url.host,
+          ...(headers as RequestOptions['headers']),
+          ...(chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': bytes.length }),
+        },
         ...(url.username === '' ? {} : { auth: decodeURIComponent(`${url.username}:${url.password}`) }),
       }
       // The name for TLS (SNI, and what the certificate is checked against) is taken from the Host header.

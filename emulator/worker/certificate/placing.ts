@@ -16,6 +16,8 @@ export interface PlacedText {
 
 const nothing: PlacedText = { operators: '', runs: [], findings: [] }
 const listedCharacters = 20
+/** UTF-16 units of a line of a template: more has room on no page, and is not looked at. */
+const longestText = 10_000
 
 /** Fits a text into its item's room. */
 export function placeText(
@@ -23,7 +25,8 @@ export function placeText(
   values: Readonly<Record<string, string>>,
   { typesetter, use, language }: { readonly typesetter: Typesetter; readonly use: GlyphUse; readonly language: string },
 ): PlacedText {
-  const texts = item.text.split('\n').flatMap((line) => plain(fillText(line, values)) || [])
+  const filled = item.text.split('\n').map((line) => fillText(line, values))
+  const texts = filled.flatMap((line) => plain(line.slice(0, longestText)) || [])
   if (texts.length === 0) return nothing
   const paragraphs = texts.map((text) => typesetter.typeset(text, item.font, language))
   const spaced = item.spacing !== undefined && item.spacing !== 0 && texts.every((text) => standsApart.test(text))
@@ -31,8 +34,8 @@ export function placeText(
   const { size, lines: fitted, cut } = fit(paragraphs, { ...item, tracking })
   const findings = missingFindings(item, new Set(paragraphs.flatMap(({ missing }) => [...missing])))
   let lines = fitted
-  if (cut) {
-    const length = texts.reduce((sum, text) => sum + text.length, 0)
+  if (cut || filled.some((line) => line.length > longestText)) {
+    const length = filled.reduce((sum, line) => sum + line.length, 0)
     findings.push(`the ${item.name} (${length} characters) is too long for the page and was cut`)
     const last = Array.from(textOf(fitted.at(-1) ?? []))
     const ending = typesetter.typeset(`${last.slice(0, -3).join('')}…`, item.font, language)

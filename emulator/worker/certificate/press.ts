@@ -8,7 +8,6 @@ import { embeddable, type CodeTexts, type EmbeddedFont } from './pdf/font-object
 import { createGlyphUse, type GlyphUse } from './pdf/glyph-use.ts'
 import { embedPictures, type EmbeddedPictures } from './pdf/pictures.ts'
 import { codesIn, createSheet, type DividedFont, type Sheet } from './pdf/sheet.ts'
-import { dateString } from './pdf/syntax.ts'
 import { placeholdersOf } from './placeholders.ts'
 import { placeText, type PlacedText } from './placing.ts'
 import { createQrPrinter, longestQrText, type QrImage } from './qr.ts'
@@ -122,7 +121,7 @@ export function createPress(): Press {
       prepared = prepare(batch)
       prepared.catch(() => layouts.delete(key))
     }
-    remember(layouts, key, prepared, keptLayouts)
+    void remember(layouts, key, prepared, keptLayouts)
     return prepared
   }
 
@@ -148,7 +147,8 @@ export function createPress(): Press {
     const common = gather(layout, inputs, place)
 
     const draftOf = (input: CertificateInput): Draft => {
-      dateString(input.date)
+      if (Number.isNaN(new Date(input.date).getTime()))
+        throw new Error(`${input.date} is no date in epoch milliseconds`)
       const qr = printQr(input.verificationUrl)
       const findings = [...common.findings]
       const runs: ShapedRun[] = []

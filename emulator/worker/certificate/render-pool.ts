@@ -139,15 +139,18 @@ function inlineRenderer(): CertificateRenderer {
   }
 }
 
+// A thread by itself would take 200 MB before it collects what it no longer needs.
+const resourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 }
+
 /** Starts `render-thread`, whose file has the suffix of this one: `.ts` in a checkout, `.js` in the package. */
 export function startRenderThread(): Worker {
   const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const entry = new URL(`./render-thread.${suffix}`, import.meta.url)
-  if (suffix === 'js') return new Worker(entry, { execArgv: [] })
+  if (suffix === 'js') return new Worker(entry, { resourceLimits, execArgv: [] })
   // Node reads TypeScript by itself from 22.18 on; before that tsx does.
   const strips = process.features.typescript !== undefined && process.features.typescript !== false
   return new Worker(entry, {
-    resourceLimits: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 256 },
+    resourceLimits,
     execArgv: strips ? ['--disable-warning=ExperimentalWarning'] : ['--import', 'tsx'],
   })
 }

@@ -1,5 +1,5 @@
 import type { Json, JobFields, JsonObject, Recipient } from '../../../contracts/job.ts'
-import { nearest } from '../../kernel/nearest.ts'
+import { nearest } from '../../../contracts/nearest.ts'
 import { canonicalLocale, type Formats } from './formats.ts'
 import { fillText } from './placeholders.ts'
 import type { Template } from './template/template.ts'
@@ -49,6 +49,7 @@ const known = [
 export function createFiller(filling: Filling) {
   const { template, job, acceptedAt, locale, formats } = filling
   const { templateData } = job
+  const { language } = new Intl.Locale(locale)
   const jobDate = timeOf(job.timestamp) ?? acceptedAt
   const courseById =
     job.courseId === undefined ? '' : wordsOf(languageOf(locale)).course.replace('{id}', String(job.courseId))
@@ -66,7 +67,7 @@ export function createFiller(filling: Filling) {
   const timeFor = (data: JsonObject) => timeOf(find(dateNames, data)) ?? jobDate
 
   const fullNameOf = (recipient: Recipient) =>
-    nameOf(recipient) || String(find(namesFor('fullname'), recipient.data) ?? recipient.email)
+    nameOf(recipient, language) || String(find(namesFor('fullname'), recipient.data) ?? recipient.email)
 
   type Get = (recipient: Recipient, code: string, url: string) => string
   const getter = (name: string): Get => {
@@ -143,8 +144,15 @@ export function emptyFinding(template: string, placeholder: string): string {
   return `{${placeholder}} of the certificate template "${template}" is empty: send \`${placeholder}\` with the recipient or in \`template_data\`.${hint}`
 }
 
-function nameOf({ firstname = '', lastname = '' }: Recipient): string {
-  return `${firstname} ${lastname}`.trim()
+// Written so, a name has its family name first, and no space but in Japan.
+const familyFirst = /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}ー・\s]+$/u
+
+function nameOf({ firstname = '', lastname = '' }: Recipient, language: string): string {
+  if (language === 'hu') return `${lastname} ${firstname}`.trim()
+  if (firstname.trim() === '' || lastname.trim() === '' || !familyFirst.test(firstname + lastname)) {
+    return `${firstname} ${lastname}`.trim()
+  }
+  return `${lastname}${language === 'ja' ? ' ' : ''}${firstname}`
 }
 
 function valueAt(source: JsonObject, name: string): Json | undefined {

@@ -165,9 +165,15 @@ export function createAdmission({ store, clock, journal, verifyBase, isQueued }:
       if (reopened) moved(row, 'processing')
       const parent = row.parent === null ? undefined : jobRow(row.tenant, row.parent)
       if (parent !== undefined && added > 0) takeOver(parent, row, job.recipients)
-      if (parent !== undefined && parent.ended_at !== null && parent.status !== 'manual_retry' && added > 0) {
-        store.run("UPDATE jobs SET status = 'manual_retry' WHERE id = ?", parent.id)
-        moved(parent, 'manual_retry')
+      // Whoever waits for the parent waits for its retry too.
+      const waiting = new Set([row.id])
+      for (let above = parent; above !== undefined && added > 0 && !waiting.has(above.id);) {
+        waiting.add(above.id)
+        if (above.ended_at !== null && above.status !== 'manual_retry') {
+          store.run("UPDATE jobs SET status = 'manual_retry' WHERE id = ?", above.id)
+          moved(above, 'manual_retry')
+        }
+        above = above.parent === null ? undefined : jobRow(above.tenant, above.parent)
       }
       if (added > 0) {
         journal.record({

@@ -85,6 +85,16 @@ export function createPasses(deps: PassDeps) {
 
   const jobById = (id: number) => store.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id)!
   const recipientById = (id: number) => store.get<RecipientRow>('SELECT * FROM recipients WHERE id = ?', id)!
+  const rowsOf = (jobId: number, keys: readonly string[]) =>
+    new Map(
+      store
+        .all<RecipientRow>(
+          'SELECT * FROM recipients WHERE job_id = ? AND key IN (SELECT value FROM json_each(?))',
+          jobId,
+          JSON.stringify(keys),
+        )
+        .map((row) => [row.key, row]),
+    )
 
   /** Notes a finding, once; `recipients` are counted from pass to pass. */
   const note = (job: JobRow, { recipient, recipients, text }: PassNotes['findings'][number]) => {
@@ -106,7 +116,8 @@ export function createPasses(deps: PassDeps) {
     journal.record({ type: 'job.finding', ...refOf(job), ...(recipient === undefined ? {} : { recipient }), text })
   }
 
-  const write = (outcome: Outcome, job: JobRow): RecipientUpdate | undefined => {
+  /** Writes what became of one recipient; returns its row where that was its end. */
+  const write = (outcome: Outcome, job: JobRow): RecipientRow | undefined => {
     const { row } = outcome.leased
     const ref = { ...refOf(job), recipient: row.key }
     const attempt = row.attempts + 1
@@ -127,6 +138,7 @@ export function createPasses(deps: PassDeps) {
     const told = error?.replaceAll(row.email, '(address)') ?? ''
     // Counted from the end of the pass that it failed in.
     const dueAt = status === 'pending' ? clock.deadline(retrySchedule[attempt - 1]!) : 0
+    const sentAt = outcome.result === 'sent' ? clock.now() : null
     const { changes } = store.run(
       `UPDATE recipients SET status = ?, attempts = ?, due_at = ?, lease_owner = NULL, lease_until = 0, interrupted = ?,
          error = ?, message_id = coalesce(?, message_id), sent_at = coalesce(?, sent_at),
@@ -141,7 +153,7 @@ export function createPasses(deps: PassDeps) {
         : 0,
       error,
       outcome.result === 'sent' ? (outcome.messageId ?? null) : null,
-      outcome.result === 'sent' ? clock.now() : null,
+      sentAt,
       certificate?.key ?? null,
       certificate?.url ?? null,
       certificate?.code ?? null,
@@ -179,8 +191,17 @@ export function createPasses(deps: PassDeps) {
       return undefined
     }
     journal.record({ type: 'recipient.outcome', ...ref, status, attempt, ...(error === null ? {} : { error: told }) })
-    store.run(`UPDATE jobs SET ${status} = ${status} + 1 WHERE id = ?`, job.id)
-    return updateOf(recipientById(row.id))
+    return {
+      ...row,
+      status,
+      attempts: attempt,
+      error,
+      message_id: (outcome.result === 'sent' ? outcome.messageId : undefined) ?? row.message_id,
+      sent_at: sentAt ?? row.sent_at,
+      certificate_key: certificate?.key ?? row.certificate_key,
+      certificate_url: certificate?.url ?? row.certificate_url,
+      certificate_code: certificate?.code ?? row.certificate_code,
+    }
   }
 
   return {
@@ -191,8 +212,9 @@ export function createPasses(deps: PassDeps) {
         const leased: Leased[] = []
         let nextDue: number | undefined
         let heldUntil: number | undefined
+        const rows = rowsOf(jobId, keys)
         for (const key of keys) {
-          const row = store.get<RecipientRow>('SELECT * FROM recipients WHERE job_id = ? AND key = ?', jobId, key)
+          const row = rows.get(key)
           if (row === undefined) {
             throw new EmulatorError(
               'recipient-unknown',
@@ -209,12 +231,6 @@ export function createPasses(deps: PassDeps) {
             nextDue = Math.max(row.due_at, nextDue ?? 0)
             continue
           }
-          store.run(
-            "UPDATE recipients SET status = 'processing', lease_owner = ?, lease_until = ? WHERE id = ?",
-            owner,
-            now + leaseMs,
-            row.id,
-          )
           // A lease that ran out is an attempt whose end nobody saw.
           const interrupted = row.interrupted === 1 || row.lease_owner !== null ? 1 : 0
           leased.push({
@@ -223,6 +239,13 @@ export function createPasses(deps: PassDeps) {
           })
         }
         if (leased.length > 0) {
+          store.run(
+            `UPDATE recipients SET status = 'processing', lease_owner = ?, lease_until = ?
+             WHERE id IN (SELECT value FROM json_each(?))`,
+            owner,
+            now + leaseMs,
+            JSON.stringify(leased.map(({ row }) => row.id)),
+          )
           store.run('UPDATE jobs SET started_at = coalesce(started_at, ?) WHERE id = ?', now, jobId)
           const job = jobById(jobId)
           if (job.status === 'queued') standing.move(job, 'processing')
@@ -246,12 +269,25 @@ export function createPasses(deps: PassDeps) {
         const count = { sent: 0, failed: 0, retried: 0 }
         for (const certificate of stored) journal.record({ type: 'certificate.stored', ...refOf(job), ...certificate })
         for (const finding of findings) note(job, finding)
+        let permanent = 0
         for (const outcome of outcomes) {
-          const update = write(outcome, job)
-          if (update === undefined) count.retried++
-          else count[update.status]++
-          if (update !== undefined) updates.push(update)
+          const row = write(outcome, job)
+          if (row === undefined) {
+            count.retried++
+            continue
+          }
+          if (row.status === 'permanently_failed') permanent++
+          const update = updateOf(row, outcome.leased.recipient)
+          count[update.status]++
+          updates.push(update)
         }
+        store.run(
+          `UPDATE jobs SET sent = sent + ?, failed = failed + ?, permanently_failed = permanently_failed + ? WHERE id = ?`,
+          count.sent,
+          count.failed - permanent,
+          permanent,
+          jobId,
+        )
         standing.advance(jobId)
         if (updates.length > 0 && !cumulative[job.dialect]) tell(jobById(jobId), updates)
         journal.record({ type: 'pass.ended', ...refOf(job), messageId, ...count, milliseconds })

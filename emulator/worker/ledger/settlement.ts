@@ -71,7 +71,10 @@ export function createSettlement({ store, clock, journal, standing, tell }: Sett
         `SELECT * FROM recipients WHERE job_id = ? AND status IN ${told} ORDER BY id`,
         job.id,
       )
-      tell(job, rows.map(updateOf))
+      tell(
+        job,
+        rows.map((row) => updateOf(row)),
+      )
     }
   }
 

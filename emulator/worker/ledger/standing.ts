@@ -76,7 +76,10 @@ export function createStanding({ store, clock, journal, bounceWindowMs }: Standi
   /** Moves an ended job, and the jobs that it retries, to where they stand now. */
   const refresh = (job: JobRow) => {
     if (job.ended_at === null) return
-    moveJob(job, statusOf(job))
+    const status = statusOf(job)
+    // Retried before it had ended: it ends first, then it waits.
+    if (status === 'manual_retry' && job.status === 'processing') moveJob(job, ownStatus(job))
+    moveJob(jobById(job.id), status)
     if (job.parent === null) return
     const parent = store.get<JobRow>('SELECT * FROM jobs WHERE tenant = ? AND job = ?', job.tenant, job.parent)
     if (parent !== undefined && parent.id !== job.id) refresh(parent)

@@ -6,11 +6,13 @@ import { ownStatus, refOf } from './standing.ts'
 import type { JobRow, RecipientRow } from './tables.ts'
 
 /** A recipient's outcome as a callback tells it. */
-export function updateOf(row: RecipientRow): RecipientUpdate {
-  const recipient = JSON.parse(row.content) as Recipient
+export function updateOf(
+  row: RecipientRow,
+  { userid }: Pick<Recipient, 'userid'> = JSON.parse(row.content) as Recipient,
+): RecipientUpdate {
   return {
     key: row.key,
-    ...(recipient.userid === undefined ? {} : { userid: recipient.userid }),
+    ...(userid === undefined ? {} : { userid }),
     email: row.email,
     status: row.status === 'sent' ? 'sent' : 'failed',
     ...(row.certificate_url === null ? {} : { certificateUrl: row.certificate_url }),

@@ -36,6 +36,8 @@ export interface ObservationLog {
 
 /** Entries of one job: a mail to each of 50,000 recipients, twice. A job of which more was seen is judged no more after a restart. */
 const most = 100_000
+/** What is read at a start, of all jobs: of the oldest beyond it nothing is said any more. */
+const mostAtStart = 300_000
 /** Html that several people got is kept so often: one is evidence enough. */
 const mostBodies = 20
 
@@ -43,9 +45,15 @@ const mostBodies = 20
 export function createObservationLog({
   store,
   onError,
+  mostEntries = most,
+  mostLoaded = mostAtStart,
 }: {
   store: Store
   onError: (error: unknown) => void
+  /** Of one job. */
+  mostEntries?: number
+  /** Of all jobs, at a start. */
+  mostLoaded?: number
 }): ObservationLog {
   store.define(`
     CREATE TABLE IF NOT EXISTS observations (
@@ -70,18 +78,33 @@ export function createObservationLog({
     if (kind === 'shared-html') known.bodies++
     return known
   }
+  const cutOldest = () =>
+    store.tx(() => {
+      let loaded = 0
+      const jobs = store.all<{ job_id: number; entries: number }>(
+        'SELECT job_id, count(*) AS entries FROM observations GROUP BY job_id ORDER BY job_id DESC',
+      )
+      for (const { job_id: jobId, entries } of jobs) {
+        loaded += entries
+        if (loaded <= mostLoaded) continue
+        const others = "DELETE FROM observations WHERE job_id = ? AND json_extract(entry, '$.kind') <> 'message'"
+        store.run(others, jobId)
+        insert(jobId, { kind: 'cut' })
+      }
+    })
   const insert = (jobId: number, entry: LogEntry) =>
     store.run('INSERT INTO observations (job_id, entry) VALUES (?, ?)', jobId, JSON.stringify(entry))
 
   return {
     add(jobId, entry) {
       const { entries, bodies } = count(jobId, entry)
-      if (entries > most + 1 || (entry.kind === 'shared-html' && bodies > mostBodies)) return
-      write(() => void insert(jobId, entries > most ? { kind: 'cut' } : entry))
+      if (entries > mostEntries + 1 || (entry.kind === 'shared-html' && bodies > mostBodies)) return
+      write(() => void insert(jobId, entries > mostEntries ? { kind: 'cut' } : entry))
     },
     tell: (jobId, findings) =>
       void store.run('INSERT OR REPLACE INTO observed_findings VALUES (?, ?)', jobId, JSON.stringify([...findings])),
     load() {
+      cutOldest()
       const told = new Map(
         store
           .all<{ job_id: number; findings: string }>('SELECT * FROM observed_findings')

@@ -45,9 +45,9 @@ export function setQueueAttributes({ registry }: QueueEngine): Operation {
   })
 }
 
-export function purgeQueue({ store, registry, messages, clock }: QueueEngine): Operation {
+export function purgeQueue({ write, registry, messages, clock }: QueueEngine): Operation {
   return operation('PurgeQueue', z.object({ QueueUrl: queueUrl }), async ({ QueueUrl: name }) => {
-    await store.write(() => {
+    await write(() => {
       const queue = registry.get(name)
       if (queue.purgedUntil > clock.now()) throw purgeInProgress(name)
       registry.setPurged(queue, Math.ceil(clock.deadline(60_000)))

@@ -76,9 +76,9 @@ export async function uploadPartCopy(objects: Objects, { bucket, key, query, hea
 
 export async function completeMultipartUpload(objects: Objects, request: S3Request): Promise<Answer> {
   const { bucket, key, query, headers, body } = request
+  checkPayloadHash(body, headers)
   const target = objects.buckets.require(bucket)
   objects.uploads.find(target, key, idOf(query))
-  checkPayloadHash(body, headers)
   const parts = readDocument(body, 'CompleteMultipartUpload').all('Part').map(partOf)
   if (parts.length === 0 || parts.length > mostParts) {
     throw new S3Error('malformed-xml', `1 to ${mostParts} parts are expected`)

@@ -42,80 +42,51 @@ export interface Fallback extends Family {
   readonly han?: 'ja' | 'ko' | 'zh'
 }
 
-/** What stands in for what a family lacks. One line a script: a package of a font, and the characters that it is for. */
+/** A font of Google's, in the two cuts that all of them have. */
+const google = (name: string, folder: string, characters: RegExp): Fallback => ({
+  name,
+  characters,
+  package: `@expo-google-fonts/${folder}`,
+  regular: `400Regular/${name}_400Regular.ttf`,
+  bold: `700Bold/${name}_700Bold.ttf`,
+})
+
+const embedpdf = (name: string, folder: string, file: string, characters: RegExp): Fallback => ({
+  name,
+  characters,
+  package: `@embedpdf/fonts-${folder}`,
+  regular: `fonts/${file.replace('*', 'Regular')}`,
+  bold: `fonts/${file.replace('*', 'Bold')}`,
+})
+
+const han = /[\p{Script_Extensions=Han}\p{Script_Extensions=Bopomofo}\uff00-\uffef]/u
+const kana = /[\p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}\p{Script_Extensions=Katakana}\uff00-\uffef]/u
+const hangul = /[\p{Script_Extensions=Han}\p{Script_Extensions=Hangul}\uff00-\uffef]/u
+
+/** What stands in for what a family lacks. One line a script: a font, and the characters for which it is asked first. */
 export const fallbacks: readonly Fallback[] = [
-  {
-    name: 'NotoNaskhArabic',
-    characters: /\p{Script_Extensions=Arabic}/u,
-    package: '@embedpdf/fonts-arabic',
-    regular: 'fonts/NotoNaskhArabic-Regular.ttf',
-    bold: 'fonts/NotoNaskhArabic-Bold.ttf',
-  },
-  {
-    name: 'NotoSansHebrew',
-    characters: /\p{Script_Extensions=Hebrew}/u,
-    package: '@embedpdf/fonts-hebrew',
-    regular: 'fonts/NotoSansHebrew-Regular.ttf',
-    bold: 'fonts/NotoSansHebrew-Bold.ttf',
-  },
-  {
-    name: 'NotoSerifDevanagari',
-    characters: /\p{Script_Extensions=Devanagari}/u,
-    package: '@expo-google-fonts/noto-serif-devanagari',
-    regular: '400Regular/NotoSerifDevanagari_400Regular.ttf',
-    bold: '700Bold/NotoSerifDevanagari_700Bold.ttf',
-  },
-  {
-    name: 'NotoSansBengali',
-    characters: /\p{Script_Extensions=Bengali}/u,
-    package: '@expo-google-fonts/noto-sans-bengali',
-    regular: '400Regular/NotoSansBengali_400Regular.ttf',
-    bold: '700Bold/NotoSansBengali_700Bold.ttf',
-  },
-  {
-    name: 'NotoSansTamil',
-    characters: /\p{Script_Extensions=Tamil}/u,
-    package: '@expo-google-fonts/noto-sans-tamil',
-    regular: '400Regular/NotoSansTamil_400Regular.ttf',
-    bold: '700Bold/NotoSansTamil_700Bold.ttf',
-  },
-  {
-    name: 'NotoSansThai',
-    characters: /\p{Script_Extensions=Thai}/u,
-    package: '@expo-google-fonts/noto-sans-thai',
-    regular: '400Regular/NotoSansThai_400Regular.ttf',
-    bold: '700Bold/NotoSansThai_700Bold.ttf',
-  },
-  {
-    name: 'NotoSansSC',
-    han: 'zh',
-    characters: /[\p{Script_Extensions=Han}\p{Script_Extensions=Bopomofo}\uff00-\uffef]/u,
-    package: '@embedpdf/fonts-sc',
-    regular: 'fonts/NotoSansHans-Regular.otf',
-    bold: 'fonts/NotoSansHans-Bold.otf',
-  },
-  {
-    name: 'NotoSansJP',
-    han: 'ja',
-    characters: /[\p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}\p{Script_Extensions=Katakana}\uff00-\uffef]/u,
-    package: '@embedpdf/fonts-jp',
-    regular: 'fonts/NotoSansJP-Regular.otf',
-    bold: 'fonts/NotoSansJP-Bold.otf',
-  },
-  {
-    name: 'NotoSansKR',
-    han: 'ko',
-    characters: /[\p{Script_Extensions=Han}\p{Script_Extensions=Hangul}\uff00-\uffef]/u,
-    package: '@embedpdf/fonts-kr',
-    regular: 'fonts/NotoSansKR-Regular.otf',
-    bold: 'fonts/NotoSansKR-Bold.otf',
-  },
-  {
-    name: 'NotoEmoji',
-    characters: /\p{Emoji}/u,
-    package: '@expo-google-fonts/noto-emoji',
-    regular: '400Regular/NotoEmoji_400Regular.ttf',
-  },
+  embedpdf('NotoNaskhArabic', 'arabic', 'NotoNaskhArabic-*.ttf', /\p{Script_Extensions=Arabic}/u),
+  embedpdf('NotoSansHebrew', 'hebrew', 'NotoSansHebrew-*.ttf', /\p{Script_Extensions=Hebrew}/u),
+  google('NotoSerifDevanagari', 'noto-serif-devanagari', /\p{Script_Extensions=Devanagari}/u),
+  google('NotoSansBengali', 'noto-sans-bengali', /\p{Script_Extensions=Bengali}/u),
+  google('NotoSansTamil', 'noto-sans-tamil', /\p{Script_Extensions=Tamil}/u),
+  google('NotoSansThai', 'noto-sans-thai', /\p{Script_Extensions=Thai}/u),
+  google('NotoSansGujarati', 'noto-sans-gujarati', /\p{Script_Extensions=Gujarati}/u),
+  google('NotoSansGurmukhi', 'noto-sans-gurmukhi', /\p{Script_Extensions=Gurmukhi}/u),
+  google('NotoSansTelugu', 'noto-sans-telugu', /\p{Script_Extensions=Telugu}/u),
+  google('NotoSansKannada', 'noto-sans-kannada', /\p{Script_Extensions=Kannada}/u),
+  google('NotoSansMalayalam', 'noto-sans-malayalam', /\p{Script_Extensions=Malayalam}/u),
+  google('NotoSansSinhala', 'noto-sans-sinhala', /\p{Script_Extensions=Sinhala}/u),
+  google('NotoSansGeorgian', 'noto-sans-georgian', /\p{Script_Extensions=Georgian}/u),
+  google('NotoSansArmenian', 'noto-sans-armenian', /\p{Script_Extensions=Armenian}/u),
+  google('NotoSansEthiopic', 'noto-sans-ethiopic', /\p{Script_Extensions=Ethiopic}/u),
+  google('NotoSansKhmer', 'noto-sans-khmer', /\p{Script_Extensions=Khmer}/u),
+  google('NotoSansLao', 'noto-sans-lao', /\p{Script_Extensions=Lao}/u),
+  google('NotoSansMyanmar', 'noto-sans-myanmar', /\p{Script_Extensions=Myanmar}/u),
+  { ...embedpdf('NotoSansSC', 'sc', 'NotoSansHans-*.otf', han), han: 'zh' },
+  { ...embedpdf('NotoSansJP', 'jp', 'NotoSansJP-*.otf', kana), han: 'ja' },
+  { ...embedpdf('NotoSansKR', 'kr', 'NotoSansKR-*.otf', hangul), han: 'ko' },
+  google('NotoEmoji', 'noto-emoji', /\p{Emoji}/u),
 ]
 
 export type Cut = 'regular' | 'bold' | 'italic' | 'boldItalic'

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -22,39 +23,44 @@ interface Loaded {
 
 const large = 2_000_000
 const keptTurns = 20
+const ownPrefix = 'C'
+const cuts: Readonly<Record<Cut, string>> = { regular: '', bold: 'b', italic: 'i', boldItalic: 'bi' }
 
 export function createFontLibrary(): FontLibrary {
   const subsetter = createSubsetter()
   const loaded = new Map<string, Loaded>()
-  const own = new Map<Uint8Array, Typeface>()
+  const names = new WeakMap<Uint8Array, string>()
   const all: readonly Family[] = [...Object.values(families), ...fallbacks]
   let turn = 0
 
-  const load = (family: Family, cut: Cut): Typeface => {
-    const resource = `F${all.indexOf(family)}${cut === 'regular' ? '' : cut.replace(/[a-z]+/g, (word) => word.charAt(0))}`
+  const open = (resource: string, name: string, read: () => Uint8Array): Typeface => {
     let font = loaded.get(resource)
     if (font === undefined) {
-      const path = join(folderOf(family.package), family[cut] ?? family.regular)
       let size = 0
-      const read = () => {
-        const bytes = readFileSync(path)
+      const measured = () => {
+        const bytes = read()
         size = bytes.byteLength
         return bytes
       }
-      const typeface = createTypeface({ resource, name: `${family.name}-${cut}`, read }, subsetter)
+      const typeface = createTypeface({ resource, name, read: measured }, subsetter)
       loaded.set(resource, (font = { typeface, size, used: turn }))
     }
     font.used = turn
     return font.typeface
   }
 
+  const load = (family: Family, cut: Cut): Typeface => {
+    const resource = `F${all.indexOf(family)}${cuts[cut]}`
+    return open(resource, `${family.name}-${cut}`, () =>
+      readFileSync(join(folderOf(family.package), family[cut] ?? family.regular)),
+    )
+  }
+
   const loadOwn = (file: Uint8Array): Typeface => {
-    let typeface = own.get(file)
-    if (typeface === undefined) {
-      typeface = createTypeface({ resource: `C${own.size}`, name: `Own${own.size}`, read: () => file }, subsetter)
-      own.set(file, typeface)
-    }
-    return typeface
+    // Named by what it is: by the order of loading, the same certificate would differ from day to day.
+    let resource = names.get(file)
+    if (resource === undefined) names.set(file, (resource = `${ownPrefix}${hash('md5', file)}`))
+    return open(resource, 'Own', () => file)
   }
 
   return {
@@ -72,8 +78,9 @@ export function createFontLibrary(): FontLibrary {
     },
     turn() {
       turn++
-      for (const { typeface, size, used } of loaded.values()) {
-        if (size >= large && turn - used === keptTurns) typeface.close()
+      for (const [resource, { typeface, size, used }] of loaded) {
+        if (turn - used !== keptTurns) continue
+        if (size >= large || resource.startsWith(ownPrefix)) typeface.close()
       }
     },
   }

@@ -1,8 +1,8 @@
-/** One table of a TrueType or OpenType font. */
+/** One table of a TrueType or OpenType font; undefined where it has none, or is no such font. */
 export function tableOf(font: Uint8Array, name: string): Uint8Array | undefined {
   const view = new DataView(font.buffer, font.byteOffset, font.byteLength)
-  const count = view.getUint16(4)
-  for (let at = 12; at < 12 + count * 16; at += 16) {
+  const count = font.byteLength < 12 ? 0 : view.getUint16(4)
+  for (let at = 12; at < 12 + count * 16 && at + 16 <= font.byteLength; at += 16) {
     if (String.fromCharCode(...font.subarray(at, at + 4)) === name) {
       const offset = view.getUint32(at + 8)
       return font.subarray(offset, offset + view.getUint32(at + 12))

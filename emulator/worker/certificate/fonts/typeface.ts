@@ -23,8 +23,11 @@ export interface Typeface {
   covers(codePoint: number): boolean
   /** Text of one script in one direction, in visual order. */
   shape(text: string, rightToLeft: boolean, language: string): ShapedRun
-  /** The same for composed letters that stand one by one, left to right; made of what is known of them and their pairs. */
-  spell(text: string, language: string): ShapedRun
+  /**
+   * The same for composed letters that stand one by one, left to right; made of what is known of them and their pairs.
+   * Undefined where the font lacks one.
+   */
+  spell(text: string, language: string): ShapedRun | undefined
   /** By the code that stands for the glyph in a content stream. */
   width(code: number): number
   /** The font file that holds these codes' glyphs under the same codes, and a face to subset it further. */
@@ -104,17 +107,22 @@ export function createTypeface(
 
   const bytes = read()
   const cff = tableOf(bytes, 'CFF ')
-  if (cff === undefined && tableOf(bytes, 'glyf') === undefined) throw new Error(`${name} has no outlines`)
+  if (cff === undefined && tableOf(bytes, 'glyf') === undefined)
+    throw new Error(`the font ${name} is no TrueType or OpenType font with outlines`)
   const kind = cff === undefined ? 'truetype' : 'cff'
   const cids = cff === undefined ? undefined : cidsOf(cff)
   const glyphs = cids === undefined ? undefined : glyphsOf(cids)
   const { face, font } = load(bytes)
-  const coverage = face.collectUnicodes().slice()
+  const coverage = createCoverage(face.collectUnicodes())
   const scale = 1000 / face.upem
   const extents = font.hExtents()
   const buffer = new ShapingBuffer()
   let whole: SubsetFace | undefined
 
+  const lacks = (text: string) => {
+    for (const character of text) if (!coverage(character.codePointAt(0) ?? 0)) return true
+    return false
+  }
   const codeOf = (glyph: number) => (cids === undefined ? glyph : (cids[glyph] ?? 0))
   const glyphOf = (code: number) => (glyphs === undefined ? code : (glyphs[code] ?? 0))
   const widths = new Map<number, number>()
@@ -200,7 +208,7 @@ export function createTypeface(
     language: string,
   ): Letter | undefined => {
     let letter = alphabet.get(character)
-    if (letter !== undefined || alphabet.has(character)) return letter
+    if (letter !== undefined || alphabet.has(character) || lacks(character)) return letter
     const { clusters, operands, width } = shapeNow(character, false, language)
     const [cluster, ...others] = clusters()
     if (cluster?.codes.length === 1 && others.length === 0 && operands === `<${hexCode(cluster.codes[0] ?? 0)}>`) {
@@ -224,8 +232,7 @@ export function createTypeface(
     name,
     kind,
     metrics: { ascent: Math.round(extents.ascender * scale), descent: Math.round(extents.descender * scale) },
-    // Some fonts have an empty glyph for control characters, which would make them vanish.
-    covers: (codePoint) => !isControl(codePoint) && has(coverage, codePoint),
+    covers: coverage,
     width: widthOf,
     shape(text, rightToLeft, language) {
       const key = `${rightToLeft ? '<' : '>'}${language} ${text}`
@@ -248,14 +255,14 @@ export function createTypeface(
       let left: Letter | undefined
       for (const character of text) {
         const letter = letterOf(character, alphabet, language)
-        if (letter === undefined) return typeface.shape(text, false, language)
+        if (letter === undefined) return lacks(text) ? undefined : typeface.shape(text, false, language)
         if (left !== undefined) {
           let nearer = left.pairs.get(character)
           if (nearer === undefined) {
             nearer = left.pairs.has(character) ? undefined : kerning(left, letter, language)
             left.pairs.set(character, nearer)
             pairs++
-            if (nearer === undefined) return typeface.shape(text, false, language)
+            if (nearer === undefined) return lacks(text) ? undefined : typeface.shape(text, false, language)
           }
           if (nearer !== 0) {
             const adjusted = adjustment(-nearer)
@@ -270,7 +277,11 @@ export function createTypeface(
       }
       operands += '>'
       const whole = () => typeface.shape(text, false, language)
-      const clusters = () => Array.from(text, (each) => alphabet.get(each)).filter((letter) => letter !== undefined)
+      const clusters = () => {
+        const letters: Letter[] = []
+        for (const character of text) letters.push(alphabet.get(character) as Letter)
+        return letters
+      }
       return { typeface, text, width, glyphs: count, clusters, operands, whole }
     },
     subset(codes) {
@@ -316,6 +327,18 @@ function glyphsOf(cids: Uint16Array): Uint16Array {
   const glyphs = new Uint16Array(cids.reduce((highest, cid) => Math.max(highest, cid), 0) + 1)
   for (const [glyph, cid] of cids.entries()) glyphs[cid] = glyph
   return glyphs
+}
+
+// Most text is below: a table of it is quicker than a search.
+const tabled = 0x2100
+
+/** Which code points a font has, of those that it lists in ascending order. */
+function createCoverage(listed: Uint32Array): (codePoint: number) => boolean {
+  const sorted = listed.slice()
+  const table = new Uint8Array(tabled)
+  // Some fonts have an empty glyph for control characters, which would make them vanish.
+  for (const codePoint of sorted) if (codePoint < tabled && !isControl(codePoint)) table[codePoint] = 1
+  return (codePoint) => (codePoint < tabled ? table[codePoint] === 1 : has(sorted, codePoint))
 }
 
 const isControl = (codePoint: number) => codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0)

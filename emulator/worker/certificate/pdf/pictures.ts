@@ -1,4 +1,4 @@
-import { PDFDocument, type PDFObject } from '@cantoo/pdf-lib'
+import type { PDFObject } from '@cantoo/pdf-lib'
 import type { Layout, Picture } from '../layout-model.ts'
 
 /** What a layout brings along, as objects of a PDF: numbered from 1 as pdf-lib did. */
@@ -20,6 +20,8 @@ const none: EmbeddedPictures = { objects: [], highest: 0, pictures: new Map() }
 /** Reads the background and the pictures; throws where one cannot be read, saying which. */
 export async function embedPictures(layout: Layout): Promise<EmbeddedPictures> {
   if (layout.background === undefined && layout.items.every(({ kind }) => kind !== 'picture')) return none
+  // Most layouts need no library.
+  const { PDFDocument } = await import('@cantoo/pdf-lib')
   // Its metadata would hold the time.
   const document = await PDFDocument.create({ updateMetadata: false })
   const pictures = new Map<Picture, number>()

@@ -87,6 +87,7 @@ export function createSheet({ page, language, author, pictures, fixed, shared, d
   const shareable = new Uint8Array(start.length)
   write([header, ...start.parts], shareable)
   const sharedReferences = start.references(0, first)
+  const dates = new Map<number, string | undefined>()
   const sha256 = createHash('sha256').update(shareable)
   const md5 = createHash('md5').update(shareable)
 
@@ -95,7 +96,8 @@ export function createSheet({ page, language, author, pictures, fixed, shared, d
       const rest = createPdfWriter({ length: shareable.length, count: qrId })
       rest.object(pageObject, pageId)
       rest.stream('', operators, content)
-      const written = dateString(date)
+      const written = dates.get(date) ?? dateString(date)
+      dates.set(date, written)
       rest.object(
         `<</Title${property(title)}/Author${authorText}/Keywords${property(verificationCode)}/Creator(Offload)` +
           `/Job${property(job)}/VerificationCode${property(verificationCode)}` +

@@ -14,17 +14,19 @@ export function utf16(text: string): string {
   return hex
 }
 
-/** `#rrggbb` → the operands of `rg` or `RG`. */
+/** `#rrggbb` → the operands of `rg` or `RG`; throws where it is none. */
 export function colour(value: string): string {
-  const parts = [1, 3, 5].map((at) => parseInt(value.slice(at, at + 2), 16) / 255)
-  if (value.length !== 7 || parts.some(Number.isNaN)) throw new Error(`"${value}" is no colour such as #1a2b3c`)
-  return parts.map((part) => String(Math.round(part * 1000) / 1000)).join(' ')
+  if (!/^#[0-9a-f]{6}$/i.test(value)) throw new Error(`"${value}" is no colour such as #1a2b3c`)
+  const rgb = parseInt(value.slice(1), 16)
+  return `${share(rgb >> 16)} ${share((rgb >> 8) & 0xff)} ${share(rgb & 0xff)}`
 }
 
-/** A date in UTC; undefined for years that have no four digits. */
+const share = (of255: number) => Math.round((of255 / 255) * 1000) / 1000
+
+/** A date in UTC; undefined for none, and for years that have no four digits. */
 export function dateString(milliseconds: number): string | undefined {
   const date = new Date(milliseconds)
-  if (Number.isNaN(date.getTime())) throw new Error(`${milliseconds} is no date in epoch milliseconds`)
+  if (Number.isNaN(date.getTime())) return undefined
   const iso = date.toISOString()
   return iso.length === 24 ? `(D:${iso.slice(0, 19).replace(/\D/g, '')}Z)` : undefined
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { nearest } from '../../../kernel/nearest.ts'
+import { nearest } from '../../../../contracts/nearest.ts'
 import { itemSchemas, layoutSchema, type Item, type LayoutFile } from './schema.ts'
 import type { Source } from './source.ts'
 import type { TemplateProblem } from './template.ts'

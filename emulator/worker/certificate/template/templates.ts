@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { nearest } from '../../../kernel/nearest.ts'
+import { nearest } from '../../../../contracts/nearest.ts'
 import { placeholdersOf } from '../placeholders.ts'
 import { AssetError, readAsset, stampAt } from './assets.ts'
 import { checkLayout, createComplaints } from './check.ts'

@@ -52,13 +52,21 @@ const hangul = /\p{Script=Hangul}/u
 // The package's types call its only export `default`; Node gives the export itself.
 const createBidi = bidiModule as unknown as () => Bidi
 
+const nothing: ReadonlySet<number> = new Set()
+
 export function createTypesetter(library: FontLibrary): Typesetter {
   const bidi = createBidi()
   const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
   const lineWords = new Intl.Segmenter('und', { granularity: 'word' })
 
+  const mains = new WeakMap<FontChoice, Typeface>()
   const first = (choice: FontChoice, language: string): Typeface => {
-    for (const typeface of library.candidates(choice, ' ', language)) return typeface
+    const known = mains.get(choice)
+    if (known !== undefined) return known
+    for (const typeface of library.candidates(choice, ' ', language)) {
+      mains.set(choice, typeface)
+      return typeface
+    }
     throw new Error('there is no font')
   }
 
@@ -86,15 +94,23 @@ export function createTypesetter(library: FontLibrary): Typesetter {
     return place({ text: ' ', typeface: main, level }, language)
   }
 
-  const spelled = (text: string, typeface: Typeface, language: string): readonly Placed[] => [
-    { run: typeface.spell(text, language), level: 0 },
-  ]
+  /** Undefined where the font lacks a letter. */
+  const spelled = (text: string, typeface: Typeface, language: string, space?: Placed): Word | undefined => {
+    const run = typeface.spell(text, language)
+    return run === undefined
+      ? undefined
+      : { text, runs: [{ run, level: 0 }], width: run.width, glyphs: run.glyphs, space }
+  }
 
-  const simpleWords = (text: string, typeface: Typeface, language: string): Word[] => {
+  const simpleWords = (text: string, typeface: Typeface, language: string): readonly Word[] | undefined => {
     const space = place({ text: ' ', typeface, level: 0 }, language)
-    return text
-      .split(' ')
-      .map((part, index) => wordOf(part, spelled(part, typeface, language), index === 0 ? undefined : space))
+    const words: Word[] = []
+    for (const part of text.split(' ')) {
+      const word = spelled(part, typeface, language, words.length === 0 ? undefined : space)
+      if (word === undefined) return undefined
+      words.push(word)
+    }
+    return words
   }
 
   /** The first font that has all of the text, or undefined. */
@@ -108,90 +124,94 @@ export function createTypesetter(library: FontLibrary): Typesetter {
     return undefined
   }
 
+  /** Text of several fonts, scripts or directions, or of letters that act on one another. */
+  const mixed = (text: string, choice: FontChoice, language: string, main: Typeface): Paragraph => {
+    const missing = new Set<number>()
+    // Han characters are one script in three forms: what else is written tells whose.
+    const form = kana.test(text) ? 'ja' : hangul.test(text) ? 'ko' : language
+    const { levels } = rightToLeft.test(text) ? bidi.getEmbeddingLevels(text) : { levels: undefined }
+    const known = new Map<string, Typeface | undefined>()
+    const pieces = (part: string, offset: number): Piece[] => {
+      const found: Piece[] = []
+      const add = (piece: Piece) => {
+        const last = found.at(-1)
+        if (
+          last !== undefined &&
+          last.typeface === piece.typeface &&
+          last.level === piece.level &&
+          sameScript(last, piece)
+        ) {
+          const script = last.script === 0 ? piece.script : last.script
+          found[found.length - 1] = { ...last, script, text: last.text + piece.text }
+        } else {
+          found.push(piece)
+        }
+      }
+      for (const { segment, index } of graphemes.segment(part)) {
+        const level = levels?.[offset + index] ?? 0
+        let typeface = known.get(segment)
+        if (typeface === undefined && !known.has(segment)) {
+          known.set(segment, (typeface = fontFor(segment, choice, form)))
+        }
+        if (typeface !== undefined) {
+          add({ text: segment, typeface, level, script: scriptOf(segment) })
+          continue
+        }
+        for (const character of segment) {
+          const point = character.codePointAt(0) ?? 0
+          const alone = fontFor(character, choice, form)
+          if (alone === undefined) missing.add(point)
+          const shown = alone === undefined ? replacement : character
+          const by = alone ?? fontFor(replacement, choice, form) ?? main
+          add({ text: shown, typeface: by, level, script: scriptOf(shown) })
+        }
+      }
+      return found
+    }
+
+    const words: Word[] = []
+    const offsets = new Map<Word, number>()
+    const build = (part: string, offset: number, space: Placed | undefined): Word => {
+      const runs = pieces(part, offset).map((piece) => place(piece, form))
+      const word = wordOf(part, runs, space)
+      offsets.set(word, offset)
+      return word
+    }
+    let at = 0
+    for (const [index, spaced] of text.split(' ').entries()) {
+      let space: Placed | undefined
+      if (index > 0) {
+        space = spaceAfter(words.at(-1)?.runs.at(-1)?.run.typeface, main, levels?.[at] ?? 0, form)
+        at++
+      }
+      for (const part of breakable.test(spaced) ? unspacedWords(spaced, lineWords) : [spaced]) {
+        words.push(build(part, at, space))
+        space = undefined
+        at += part.length
+      }
+    }
+    return {
+      text,
+      words,
+      missing,
+      split: (word) => {
+        const offset = offsets.get(word) ?? 0
+        return Array.from(graphemes.segment(word.text), ({ segment, index }) =>
+          build(segment, offset + index, undefined),
+        )
+      },
+    }
+  }
+
   return {
     typeset(text, choice, language) {
-      const missing = new Set<number>()
       const main = first(choice, language)
-      if (simple.test(text) && coversAll(main, text)) {
-        const split = (word: Word) =>
-          Array.from(word.text, (part) => wordOf(part, spelled(part, main, language), undefined))
-        return { text, words: simpleWords(text, main, language), split, missing }
+      const words = simple.test(text) ? simpleWords(text, main, language) : undefined
+      if (words !== undefined) {
+        const split = (word: Word) => Array.from(word.text, (part) => spelled(part, main, language) ?? word)
+        return { text, words, split, missing: nothing }
       }
-
-      // Han characters are one script in three forms: what else is written tells whose.
-      const form = kana.test(text) ? 'ja' : hangul.test(text) ? 'ko' : language
-      const { levels } = rightToLeft.test(text) ? bidi.getEmbeddingLevels(text) : { levels: undefined }
-      const known = new Map<string, Typeface | undefined>()
-      const pieces = (part: string, offset: number): Piece[] => {
-        const found: Piece[] = []
-        const add = (piece: Piece) => {
-          const last = found.at(-1)
-          if (
-            last !== undefined &&
-            last.typeface === piece.typeface &&
-            last.level === piece.level &&
-            sameScript(last, piece)
-          ) {
-            const script = last.script === 0 ? piece.script : last.script
-            found[found.length - 1] = { ...last, script, text: last.text + piece.text }
-          } else {
-            found.push(piece)
-          }
-        }
-        for (const { segment, index } of graphemes.segment(part)) {
-          const level = levels?.[offset + index] ?? 0
-          let typeface = known.get(segment)
-          if (typeface === undefined && !known.has(segment)) {
-            known.set(segment, (typeface = fontFor(segment, choice, form)))
-          }
-          if (typeface !== undefined) {
-            add({ text: segment, typeface, level, script: scriptOf(segment) })
-            continue
-          }
-          for (const character of segment) {
-            const point = character.codePointAt(0) ?? 0
-            const alone = fontFor(character, choice, form)
-            if (alone === undefined) missing.add(point)
-            const shown = alone === undefined ? replacement : character
-            const by = alone ?? fontFor(replacement, choice, form) ?? main
-            add({ text: shown, typeface: by, level, script: scriptOf(shown) })
-          }
-        }
-        return found
-      }
-
-      const words: Word[] = []
-      const offsets = new Map<Word, number>()
-      const build = (part: string, offset: number, space: Placed | undefined): Word => {
-        const runs = pieces(part, offset).map((piece) => place(piece, form))
-        const word = wordOf(part, runs, space)
-        offsets.set(word, offset)
-        return word
-      }
-      let at = 0
-      for (const [index, spaced] of text.split(' ').entries()) {
-        let space: Placed | undefined
-        if (index > 0) {
-          space = spaceAfter(words.at(-1)?.runs.at(-1)?.run.typeface, main, levels?.[at] ?? 0, form)
-          at++
-        }
-        for (const part of breakable.test(spaced) ? unspacedWords(spaced, lineWords) : [spaced]) {
-          words.push(build(part, at, space))
-          space = undefined
-          at += part.length
-        }
-      }
-      return {
-        text,
-        words,
-        missing,
-        split: (word) => {
-          const offset = offsets.get(word) ?? 0
-          return Array.from(graphemes.segment(word.text), ({ segment, index }) =>
-            build(segment, offset + index, undefined),
-          )
-        },
-      }
+      return mixed(text, choice, language, main)
     },
   }
 }
@@ -209,11 +229,6 @@ export function visualOrder(line: readonly Word[]): readonly Placed[] {
     }
   }
   return runs
-}
-
-function coversAll(typeface: Typeface, text: string): boolean {
-  for (const character of text) if (!typeface.covers(character.codePointAt(0) ?? 0)) return false
-  return true
 }
 
 const scripts = [

@@ -1,0 +1,151 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { InvalidArgumentError, type Command } from 'commander'
+import { everyScenario, findScenario, type Entry } from '../../scenarios/catalogue.ts'
+import { spanned } from '../../scenarios/compare.ts'
+import {
+  differenceInWords,
+  report,
+  reportFiles,
+  reporters,
+  type Reported,
+  type Reporter,
+} from '../../scenarios/report.ts'
+import { runScenario, type ScenarioResult } from '../../scenarios/run-scenario.ts'
+import { EmulatorError } from '../kernel/errors.ts'
+import { Failure } from './failure.ts'
+import { call } from './invocation.ts'
+import { examples, withJson } from './options.ts'
+import { columns } from './table.ts'
+import { createTerminal, type Terminal } from './terminal.ts'
+
+interface RunOptions {
+  readonly all?: boolean
+  readonly seed?: string
+  readonly real?: boolean
+  readonly reporter?: readonly Reporter[]
+  readonly reportDir: string
+  readonly json?: boolean
+}
+
+export function define(command: Command): void {
+  command.description(
+    'What may happen to a job, played from its beginning to its end, and whether it came out as it should.',
+  )
+
+  const listing = command.command('list').description('Lists the scenarios, with what each shows.')
+  withJson(listing)
+  listing.action((options: { json?: boolean }) => list(options))
+
+  const running = command
+    .command('run [name...]')
+    .description('Runs scenarios, by name or from a YAML file of your own; in virtual time, on an emulator of its own.')
+    .option('--all', 'every scenario there is')
+    .option('--seed <seed>', "instead of the scenario's own: other people, other ids, other victims of a share")
+    .option('--real', 'in real time, on free ports; what cannot be is skipped')
+    .option('--reporter <names>', 'also write reports: junit, json, or both', readReporters)
+    .option('--report-dir <folder>', 'where they go', '.')
+  withJson(running)
+  examples(running, [
+    ['offload scenario run csv-import', 'one of them'],
+    ['offload scenario run --all --reporter junit', 'all of them, for CI'],
+    ['offload scenario run worker-dies --seed 7', 'once more, as the last line of a failure says'],
+    ['offload scenario run ./mine.yaml', 'one of your own'],
+  ])
+  running.addHelpText(
+    'after',
+    '\nExits 0 where all came out as they should, 1 where one did not, 2 where one cannot be read.',
+  )
+  running.action((names: string[], options: RunOptions) => run(names, options))
+  examples(command, [
+    ['offload scenario list', 'what there is'],
+    ['offload scenario run --all', 'all of it'],
+  ])
+}
+
+function readReporters(text: string): Reporter[] {
+  const names = text.split(',').map((name) => name.trim())
+  const known: readonly string[] = reporters
+  if (names.every((name) => known.includes(name))) return names as Reporter[]
+  throw new InvalidArgumentError(`It must be ${reporters.join(', ')}, or both with a comma between.`)
+}
+
+function list({ json }: { json?: boolean }): void {
+  const terminal = createTerminal({ json })
+  const entries = found(everyScenario)
+  for (const { name, file, scenario } of entries) terminal.record({ name, why: scenario.why, file })
+  if (json === true) return
+  terminal.say(
+    columns(
+      ['scenario', 'shows'],
+      entries.map(({ name, scenario }) => [name, scenario.why]),
+    ),
+  )
+}
+
+async function run(names: readonly string[], options: RunOptions): Promise<void> {
+  const { all = false, json, reporter = [], reportDir, seed, real } = options
+  const terminal = createTerminal({ json })
+  if (!all && names.length === 0) {
+    throw new Failure(2, 'which one?', {
+      fix: [`${call('scenario list')} names them`, `or take all: ${call('scenario run --all')}`],
+    })
+  }
+  const entries = found(() => (all ? everyScenario() : names.map(findScenario)))
+  const results: Reported[] = []
+  const width = Math.max(...entries.map(({ name }) => name.length))
+  for (const { name, file, scenario } of entries) {
+    if (terminal.live) process.stderr.write(`  ${name} …`)
+    const result = await runScenario(scenario, { seed, real })
+    if (terminal.live) process.stderr.write('\r\u001b[K')
+    const reported = { ...result, file, again: again(names.includes(file) ? file : name, result, options) }
+    results.push(reported)
+    terminal.record(reported)
+    if (json !== true) say(terminal, reported, width)
+  }
+  const failed = results.filter(({ verdict }) => verdict === 'fail').length
+  const skipped = results.filter(({ verdict }) => verdict === 'skip').length
+  const seconds = results.reduce((sum, result) => sum + result.seconds, 0)
+  const words = [
+    `${results.length - failed - skipped} passed`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+  ]
+  if (results.length > 1) terminal.say(`\n${words.join(', ')} (${seconds.toFixed(1)} s)`)
+  if (reporter.length > 0) mkdirSync(reportDir, { recursive: true })
+  for (const each of reporter) {
+    const path = join(reportDir, reportFiles[each])
+    writeFileSync(path, report(each, results))
+    terminal.note(`offload: wrote ${path}`)
+  }
+  process.exitCode = failed === 0 ? 0 : 1
+}
+
+const again = (name: string, { seed }: ScenarioResult, { real = false }: RunOptions) =>
+  call(`scenario run ${name} --seed ${seed}${real ? ' --real' : ''}`)
+
+function say({ say: line, style }: Terminal, result: Reported, width: number): void {
+  const { name, verdict, account, seconds, insideSeconds, file, differences, seed } = result
+  const mark = { pass: style('green', '✓'), fail: style('red', '✗'), skip: style('dim', '-') }[verdict]
+  const times =
+    verdict === 'skip'
+      ? (result.reason ?? '')
+      : `${account}  ${style('dim', `${spanned(insideSeconds * 1000)} in ${seconds} s`)}`
+  line(`${mark} ${name.padEnd(width)}  ${times}`)
+  if (verdict !== 'fail') return
+  const [first] = differences
+  if (first !== undefined) line(`    ${style('red', differenceInWords(file, first))}`)
+  if (differences.length > 1) line(`    and ${differences.length - 1} more: --json shows them`)
+  line(`    seed ${seed}; again: ${result.again}`)
+}
+
+/** Scenarios that are there and can be read. */
+function found(find: () => Entry[]): Entry[] {
+  try {
+    return find()
+  } catch (error) {
+    if (!(error instanceof EmulatorError)) throw error
+    const { lines } = error.details
+    throw new Failure(2, error.message, { evidence: Array.isArray(lines) ? lines.map(String) : [] })
+  }
+}
