@@ -56,7 +56,13 @@ export interface Evidence {
 
 export function createEvidence(deps: EvidenceDeps): Evidence {
   const { config, store, clock, ids, journal, queues, objects, inbox, moodle, bucket } = deps
-  const hashed = (address: string) => ids.stable(16, 'address', address)
+  // Ledger, receiver and inbox have the same addresses: each is hashed once a view.
+  let hashes = new Map<string, string>()
+  const hashed = (address: string) => {
+    const hash = hashes.get(address) ?? ids.stable(16, 'address', address)
+    hashes.set(address, hash)
+    return hash
+  }
 
   const jobState = (row: JobRow): JobState => ({
     tenant: row.tenant,
@@ -170,6 +176,7 @@ export function createEvidence(deps: EvidenceDeps): Evidence {
   }
 
   const view = async (only?: JobName): Promise<RunView> => {
+    hashes = new Map()
     const jobs = store
       .all<JobRow>('SELECT * FROM jobs ORDER BY id')
       .filter(({ tenant, job }) => only === undefined || (tenant === only.tenant && job === only.job))

@@ -23,7 +23,11 @@ import { actionOf, nearestType, typeNames, typeOf } from './types.ts'
 export function decodeJob(body: unknown, envelope: Envelope = {}, bytes?: number): Decoded {
   const issues = collectIssues()
   if (!isObject(body)) {
-    const fix = Array.isArray(body) ? 'send each job as a message of its own' : undefined
+    const fix = Array.isArray(body)
+      ? 'send each job as a message of its own'
+      : isFailedEncoding(body)
+        ? encodeFix
+        : undefined
     issues.add('', `a job must be a JSON object, not ${kindOf(body)}`, fix)
     return { ok: false, issues: issues.list() }
   }
@@ -38,6 +42,11 @@ export function decodeJob(body: unknown, envelope: Envelope = {}, bytes?: number
 }
 
 type BareJob = Omit<Job, 'advice'>
+
+// What PHP writes where json_encode has failed and its result is cast to text or number.
+const isFailedEncoding = (body: unknown) => body === false || body === 0 || body === '' || body === '0'
+const encodeFix =
+  "PHP's json_encode returns false where a text is no valid UTF-8: use JSON_THROW_ON_ERROR, and convert names first (core_text::fix_utf8)"
 
 function readJob(body: JsonObject, envelope: Envelope, form: DialectForm, issues: Issues): BareJob | undefined {
   const { recipients: rows, ...head } = body

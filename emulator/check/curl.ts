@@ -4,7 +4,7 @@ import type { WireRequest } from '../../contracts/checks/receiver/index.ts'
 export type Secrets = Readonly<Record<string, string>>
 
 // Longer runs of one character are made by the shell.
-const runOf = /([\s\S])\1{99,}/g
+const shortestRun = 100
 
 /** A line for a POSIX shell that sends the request again, byte for byte; secrets are taken from variables. */
 export function curlOf({ method, headers, body, chunked }: WireRequest, url: string, secrets: Secrets): string {
@@ -19,16 +19,24 @@ export function curlOf({ method, headers, body, chunked }: WireRequest, url: str
 
 /** The command that writes the body. */
 function bodyOf(body: Uint8Array, secrets: Secrets): string {
-  // One character a byte, so that what is no UTF-8 keeps its bytes.
-  const text = Buffer.from(body).toString('latin1')
   const parts: string[] = []
   let from = 0
-  for (const { 0: run, index } of text.matchAll(runOf)) {
-    if (index > from) parts.push(printf(text.slice(from, index), secrets))
-    parts.push(`head -c ${run.length} /dev/zero | tr '\\0' ${quoted(octal(run[0] ?? ' '))}`)
-    from = index + run.length
+  const write = (to: number) => {
+    // One character a byte, so that what is no UTF-8 keeps its bytes.
+    if (to > from) parts.push(printf(Buffer.from(body.subarray(from, to)).toString('latin1'), secrets))
   }
-  if (from < text.length) parts.push(printf(text.slice(from), secrets))
+  for (let at = 0; at < body.length;) {
+    let end = at + 1
+    while (body[end] === body[at] && end < body.length) end++
+    if (end - at >= shortestRun) {
+      write(at)
+      const character = String.fromCharCode(body[at] ?? 0)
+      parts.push(`head -c ${end - at} /dev/zero | tr '\\0' ${quoted(octal(character))}`)
+      from = end
+    }
+    at = end
+  }
+  write(body.length)
   return parts.length === 1 ? (parts[0] ?? '') : `{ ${parts.join('; ')}; }`
 }
 

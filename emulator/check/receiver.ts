@@ -119,6 +119,7 @@ function createRun(target: ReceiverTarget) {
 
   const contextFor = async ({ needs }: ReceiverCase): Promise<CaseContext> => {
     if (needs === 'own') return contextOf(await jobs.take())
+    if (needs === 'sharing') return contextOf(await jobs.take({ sharing: true }))
     if (needs === 'two') return contextOf(await jobs.take(), await jobs.take())
     if (needs === 'untouched') return contextOf((untouched ??= await jobs.take()))
     return contextOf((done ??= await jobs.take()))
@@ -184,11 +185,12 @@ function inapplicable({ except, needs, exactClock }: ReceiverCase, target: Recei
   if (reason !== undefined) return `\`${target.dialect}\`: ${reason}`
   if (exactClock === true && target.exactClock !== true) return "the receiver's clock is not ours to the second"
   const { kind } = target.jobs
-  if ((needs === 'own' || needs === 'two') && kind === 'invented') {
+  const own = needs === 'own' || needs === 'sharing'
+  if ((own || needs === 'two') && kind === 'invented') {
     return 'needs a job that Moodle knows (--job, --submit)'
   }
   if (needs === 'two' && kind === 'one') return 'needs two jobs (--submit)'
-  if (needs === 'own' && kind === 'one') return 'needs a job of its own (--submit)'
+  if (own && kind === 'one') return 'needs a job of its own (--submit)'
   return undefined
 }
 

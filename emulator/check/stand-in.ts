@@ -6,13 +6,13 @@ import type { Person } from '../moodle/sample-people.ts'
 import type { SubmitInput } from '../moodle/submission.ts'
 import { NoJobError, type JobSource, type Tables } from './target.ts'
 
-/** Jobs that the stand-in for Moodle submits itself, of three people; in `plugin` two of them share an address. */
+/** Jobs that the stand-in for Moodle submits itself, of three people. */
 export function standInJobs(moodle: Pick<Moodle, 'submit' | 'job' | 'recipients'>, dialect: Dialect): JobSource {
   let first = 1001
   return {
     kind: 'fresh',
-    async take() {
-      const { jobIds } = await moodle.submit(submissionOf(dialect, first))
+    async take(wanted) {
+      const { jobIds } = await moodle.submit(submissionOf(dialect, first, wanted?.sharing))
       first += 3
       const [id] = jobIds
       if (id === undefined) throw new NoJobError('the stand-in submitted nothing')
@@ -21,10 +21,10 @@ export function standInJobs(moodle: Pick<Moodle, 'submit' | 'job' | 'recipients'
   }
 }
 
-/** What the stand-in is told to submit; `first` is the first person's userid. */
-export function submissionOf(dialect: Dialect, first: number): SubmitInput {
+/** What the stand-in is told to submit; `first` is the first person's userid, `sharing` gives two the same address. */
+export function submissionOf(dialect: Dialect, first: number, sharing = false): SubmitInput {
   const recipients = [0, 1, 2].map((nth): Person => {
-    const address = dialect === 'plugin' && nth === 2 ? first + 1 : first + nth
+    const address = sharing && nth === 2 ? first + 1 : first + nth
     return { userid: first + nth, email: `check${address}@example.com`, firstname: 'Ana', lastname: `Sá ${nth}` }
   })
   return { tenant: 0, type: 'welcome', recipients, certificate: false, mode: 'api', dialect, shape: 'batches' }

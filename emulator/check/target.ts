@@ -12,7 +12,8 @@ import type { Clock } from '../kernel/clock.ts'
 export interface JobSource {
   /** `invented`: the receiver knows none; `one`: the same each time; `fresh`: a new one each time. */
   readonly kind: 'invented' | 'one' | 'fresh'
-  take(): Promise<TargetJob>
+  /** `sharing`: two of its recipients share an address, where the source can bring that about. */
+  take(wanted?: { readonly sharing: boolean }): Promise<TargetJob>
   /**
    * Lets the plugin submit a job under trouble; `during` runs before the plugin has its answer. Absent where nobody sees
    * the plugin submit.

@@ -127,9 +127,20 @@ const value = (given: unknown): string =>
   Array.isArray(given) ? given.join('|') : typeof given === 'string' ? given : (JSON.stringify(given) ?? '')
 
 const inWords = (when: Record<string, unknown>): string =>
-  Object.entries(when)
-    .map(([name, given]) => `${name} ${name === 'share' ? `${Number(given) * 100}%` : value(given)}`)
-    .join(', ') || 'always'
+  Object.entries(when).map(selectorInWords).join(', ') || 'always'
+
+function selectorInWords([name, given]: [string, unknown]): string {
+  if (name === 'share') return `share ${Math.round(Number(given) * 10_000) / 100}%`
+  if (name !== 'window') return `${name} ${value(given)}`
+  const window = given as { after?: number; for?: number; from?: number; until?: number }
+  if (window.after !== undefined) {
+    const length = window.for === undefined ? '' : `for ${seconds(window.for)}`
+    return window.after === 0 ? length : `after ${seconds(window.after)} ${length}`.trimEnd()
+  }
+  const day = (word: string, at: number | undefined) =>
+    at === undefined ? '' : `${word} ${new Date(at).toISOString()}`
+  return `${day('from', window.from)} ${day('until', window.until)}`.trim()
+}
 
 function effectInWords({ kind, ...more }: RuleAnswer['effect']): string {
   return [

@@ -29,6 +29,7 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'look at a certificate template, or verify a certificate',
     load: () => import('./certificate.ts'),
   },
+  check: { summary: 'is this job, this Moodle what the contract says?', load: () => import('./check.ts') },
   reset: { summary: 'a clean slate, for everything or one tenant', load: () => import('./reset.ts') },
   doctor: { summary: 'what is wrong on this machine, and the line that mends it', load: () => import('./doctor.ts') },
 }

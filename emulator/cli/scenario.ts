@@ -11,7 +11,9 @@ import {
   type Reported,
   type Reporter,
 } from '../../scenarios/report.ts'
-import { runScenario, type ScenarioResult } from '../../scenarios/run-scenario.ts'
+import { runMany } from '../../scenarios/run-many.ts'
+import type { ScenarioResult } from '../../scenarios/run-scenario.ts'
+import { systemClock } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
 import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
@@ -86,26 +88,40 @@ function list({ json }: { json?: boolean }): void {
 async function run(names: readonly string[], options: RunOptions): Promise<void> {
   const { all = false, json, reporter = [], reportDir, seed, real } = options
   const terminal = createTerminal({ json })
+  const clock = systemClock()
+  const began = clock.monotonic()
   if (!all && names.length === 0) {
     throw new Failure(2, 'which one?', {
       fix: [`${call('scenario list')} names them`, `or take all: ${call('scenario run --all')}`],
     })
   }
-  const entries = found(() => (all ? everyScenario() : names.map(findScenario)))
+  const entries = found(() => (all ? everyScenario() : [...new Set(names)].map(findScenario)))
   const results: Reported[] = []
   const width = Math.max(...entries.map(({ name }) => name.length))
-  for (const { name, file, scenario } of entries) {
-    if (terminal.live) process.stderr.write(`  ${name} …`)
-    const result = await runScenario(scenario, { seed, real })
-    if (terminal.live) process.stderr.write('\r\u001b[K')
-    const reported = { ...result, file, again: again(names.includes(file) ? file : name, result, options) }
-    results.push(reported)
-    terminal.record(reported)
-    if (json !== true) say(terminal, reported, width)
+  const running = new Set<string>()
+  const progress = (text: string) => {
+    if (terminal.live) process.stderr.write(`\r\u001b[K${text}`)
   }
+  await runMany(entries, {
+    seed,
+    real,
+    began({ name }) {
+      running.add(name)
+      progress(`  ${[...running].join(', ')} …`)
+    },
+    ended({ name, file }, result) {
+      running.delete(name)
+      progress('')
+      const reported = { ...result, file, again: again(names.includes(file) ? file : name, result, options) }
+      results.push(reported)
+      terminal.record(reported)
+      if (json !== true) say(terminal, reported, width)
+      if (running.size > 0) progress(`  ${[...running].join(', ')} …`)
+    },
+  })
   const failed = results.filter(({ verdict }) => verdict === 'fail').length
   const skipped = results.filter(({ verdict }) => verdict === 'skip').length
-  const seconds = results.reduce((sum, result) => sum + result.seconds, 0)
+  const seconds = (clock.monotonic() - began) / 1000
   const words = [
     `${results.length - failed - skipped} passed`,
     ...(failed > 0 ? [`${failed} failed`] : []),

@@ -198,7 +198,7 @@ function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statem
   }
 
   const undoSince = (before: number) => {
-    for (const undo of undos.splice(before).reverse()) callSafely(undo)
+    for (const undo of undos.splice(before).toReversed()) callSafely(undo)
   }
 
   const transaction = <T>(run: () => T): T => {

@@ -94,7 +94,10 @@ function createTimers() {
 /** Turns of the loop that are given at least, for those who have an answer under way on a socket. */
 const leastTurns = 4
 
-const isReady = () => process.getActiveResourcesInfo().includes('Immediate')
+// The loop is the whole process's, and so is this: who looks whether it is drained must not be taken for work by another.
+let looking = 0
+
+const isReady = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Immediate').length > looking
 
 /** A clock that stands still until it is told to move; equal times fire in the order in which they were set. */
 export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
@@ -128,11 +131,16 @@ export function virtualClock(start = Date.UTC(2026, 0, 1)): VirtualClock {
   const turns = () =>
     new Promise<void>((resolve) => {
       let turn = 0
-      const look = () => {
-        if (++turn >= leastTurns && !isReady()) resolve()
-        else setImmediate(look)
+      const later = () => {
+        looking++
+        setImmediate(look)
       }
-      setImmediate(look)
+      const look = () => {
+        looking--
+        if (++turn >= leastTurns && !isReady()) resolve()
+        else later()
+      }
+      later()
     })
   const settle = async () => {
     settling++

@@ -32,7 +32,7 @@ export interface AttemptDeps {
 type Certified = Map<string, Certificate | { error: string; permanent: boolean }>
 
 /** Mails in flight of one pass; the transport has its own, smaller pool of connections. */
-const mailsAtOnce = 64
+const mailsAtOnce = 128
 
 /**
  * Tries everything that is still to be done for these recipients of one job: render, store, mail.

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { decodeJobText, envelopeOf } from '../../contracts/dialects/index.ts'
 import type { Subject } from '../../contracts/faults/decide.ts'
 import type { EffectName, OperationName } from '../../contracts/faults/operations.ts'
@@ -68,7 +69,9 @@ export function createMortalWorker(deps: MortalWorkerDeps) {
     })
   }
 
-  const recover = async ({ leased, held }: Life) => {
+  const recover = async ({ leased, held, landed }: Life) => {
+    // What it had handed to the network arrives; the next life looks it up.
+    await landed()
     const left = [...leased.values()]
     await store.write(() => {
       if (left.length > 0) ledger.abandon(left)
@@ -92,6 +95,8 @@ export function createMortalWorker(deps: MortalWorkerDeps) {
 interface Life {
   readonly leased: ReadonlyMap<number, Leased>
   readonly held: ReadonlyMap<string, QueueMessage>
+  /** Resolves when what it had begun to send and to store has ended. */
+  landed(): Promise<void>
   start(): void
   /** Ends it in an orderly way; at once where it is dead already. */
   stop(): Promise<void>
@@ -111,6 +116,8 @@ function createLife(deps: LifeDeps): Life {
   const subjects = new Map<number, Subject>()
   let alive = true
   const dying = new AbortController()
+  // Each mail that waits for its turn listens.
+  setMaxListeners(0, dying.signal)
   const dead = new Promise<void>((resolve) => dying.signal.addEventListener('abort', () => resolve()))
 
   const die = (): Promise<never> => {
@@ -241,6 +248,13 @@ function createLife(deps: LifeDeps): Life {
     },
   }
 
+  const inFlight = new Set<Promise<unknown>>()
+  const landing = <Result>(sending: Promise<Result>): Promise<Result> => {
+    const ended = sending.finally(() => inFlight.delete(ended))
+    inFlight.add(ended)
+    return ended
+  }
+
   const mortalQueue = mortalQueueOf(deps, { living, held, death: dying.signal, die, stepOf })
 
   const { attempt: ports } = deps
@@ -249,12 +263,15 @@ function createLife(deps: LifeDeps): Life {
       ...ports,
       objects: {
         ...ports.objects,
-        put: living(ports.objects.put),
+        put: living((objects) => landing(ports.objects.put(objects))),
         existing: living(ports.objects.existing),
         get: living(ports.objects.get),
       },
       certificates: { render: living(ports.certificates.render) },
-      mail: { send: living(ports.mail.send), find: living(ports.mail.find) },
+      mail: {
+        send: living((mail) => landing(ports.mail.send({ ...mail, signal: dying.signal }))),
+        find: living(ports.mail.find),
+      },
     },
     { faults, clock, ordinalOf: deps.ordinalOf, die },
   )
@@ -269,6 +286,9 @@ function createLife(deps: LifeDeps): Life {
   return {
     leased,
     held,
+    async landed() {
+      await Promise.allSettled(inFlight)
+    },
     start: () => pool.start(),
     stop: () => Promise.race([pool.stop(), dead]),
     endWaits: faulty.endWaits,

@@ -32,6 +32,9 @@ interface Again {
 /** Recipients whose outcomes, callback and journal are one transaction. */
 const passSize = 200
 
+/** Passes of one message: while one renders or waits for the disk another mails, and what both write shares a commit. */
+const passesAtOnce = 2
+
 /**
  * Consumers that take messages through the whole job: admit, lease, attempt, conclude, and the message deleted last.
  * A worker that dies at any point leaves a message that becomes visible again and a ledger that knows what was done.
@@ -80,13 +83,28 @@ export function createPool(deps: PoolDeps) {
     const keys = job.recipients.map((recipient) => recipient.key)
     let nextDue: number | undefined
     let heldUntil: number | undefined
-    for (let at = 0; at < keys.length; at += passSize) {
-      const again = await pass(message, row, keys.slice(at, at + passSize))
-      if (again.unworked === true) return await queue.release(message)
-      // It comes back once, when all that wait are due: each look costs one of the message's receives.
-      if (again.nextDue !== undefined) nextDue = Math.max(again.nextDue, nextDue ?? 0)
-      if (again.heldUntil !== undefined) heldUntil = Math.max(again.heldUntil, heldUntil ?? 0)
+    let unworked = false
+    let failed = false
+    let at = 0
+    const lane = async () => {
+      while (at < keys.length && !unworked && !failed) {
+        const part = keys.slice(at, at + passSize)
+        at += passSize
+        try {
+          const again = await pass(message, row, part)
+          if (again.unworked === true) unworked = true
+          // It comes back once, when all that wait are due: each look costs one of the message's receives.
+          if (again.nextDue !== undefined) nextDue = Math.max(again.nextDue, nextDue ?? 0)
+          if (again.heldUntil !== undefined) heldUntil = Math.max(again.heldUntil, heldUntil ?? 0)
+        } catch (error) {
+          failed = true
+          throw error
+        }
+      }
     }
+    const ends = await Promise.allSettled(Array.from({ length: passesAtOnce }, lane))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    if (unworked) return await queue.release(message)
     if (nextDue !== undefined) return await queue.defer(message, nextDue)
     if (heldUntil === undefined) return await queue.delete(message)
     // Another message carries them. Look again, ever more seldom, so that receives do not run out before the lease does.

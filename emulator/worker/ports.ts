@@ -63,6 +63,8 @@ export interface OutgoingMail extends JobRef {
     readonly contentType: string
     readonly content: Uint8Array
   }[]
+  /** Aborted when its sender is gone: what has not begun is not sent. */
+  readonly signal?: AbortSignal
   readonly fate?: MailFate
   /** What its server says at once, instead of being asked; where a fault has decided it. */
   readonly reply?: string

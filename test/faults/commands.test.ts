@@ -57,6 +57,30 @@ it('the control API refuses rules as a problem, line by line, and keeps those th
   expect(await emulator.rules()).toMatchObject([{ effect: { kind: 'error', code: 'AccessDenied' } }])
 })
 
+it('rules come with the configuration too, as a list or as a file, and stay over a restart', async () => {
+  const data_dir = emptyFolder()
+  const first = await faulty('', {
+    data_dir,
+    worker: 'none',
+    // oxlint-disable-next-line unicorn/no-thenable -- a rule as a person writes it
+    faults: [{ name: 'closed', at: 'ingest.submit', then: { error: 503 } }],
+  })
+  expect((await first.submit(specJob())).status).toBe(503)
+  await first.stop()
+  const second = await faulty('', { data_dir, worker: 'none' })
+  expect(await second.rules()).toMatchObject([{ name: 'closed', hits: 1 }])
+  expect((await second.submit(specJob())).status).toBe(503)
+  await second.stop()
+
+  const file = join(emptyFolder(), 'faults.yaml')
+  writeFileSync(file, '- at: ingest.submit\n  then: { erorr: 503 }\n')
+  const refused = faulty('', { worker: 'none', faults: file })
+  await expect(refused).rejects.toMatchObject({
+    code: 'bad-configuration',
+    message: `${file}:2 [0].then.erorr: is no effect: error was meant?`,
+  })
+})
+
 it('callbacks replay shows the answers side by side, and finds a receiver that verifies nothing', async () => {
   const moodle = await receiver()
   const emulator = await faulty('', { callback_url: moodle.url })

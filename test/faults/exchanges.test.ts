@@ -1,7 +1,13 @@
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3'
 import { SendEmailCommand as SendEmailV1 } from '@aws-sdk/client-ses'
 import { SendEmailCommand } from '@aws-sdk/client-sesv2'
-import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import {
+  GetQueueAttributesCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../emulator/kernel/clock.ts'
 import { specJob } from '../end-to-end/running.ts'
@@ -313,6 +319,22 @@ describe('messages', () => {
     const bodies = (await receive(emulator)).map(({ Body }) => Body)
     expect(bodies.filter((each) => each === body)).toHaveLength(2)
     expect(bodies).toHaveLength(3)
+  })
+
+  it('of a batch are sent twice, or late, each by itself', async () => {
+    const emulator = await faulty(`- {at: sqs.SendMessageBatch, when: {tenant: 1}, then: duplicate}
+- {at: sqs.SendMessageBatch, when: {tenant: 2}, then: {reorder: 1s}}`)
+    const bodies = [1, 2, 3].map((tenant_id) => JSON.stringify(specJob({ tenant_id })))
+    const [twice, late, plain] = bodies
+    await emulator.sqs.send(
+      new SendMessageBatchCommand({
+        QueueUrl: emulator.queueUrl,
+        Entries: bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody })),
+      }),
+    )
+    const received = async (wait?: number) => (await receive(emulator, wait)).map(({ Body }) => Body).toSorted()
+    expect(await received()).toEqual([twice, twice, plain])
+    expect(await received(5)).toEqual([late])
   })
 
   it('are delivered to two consumers', async () => {

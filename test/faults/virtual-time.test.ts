@@ -63,3 +63,30 @@ it('more workers at once have the same victims', async () => {
     expect([rule, sixteen.hits(rule)]).toEqual([rule, one.hits(rule)])
   expect(sixteen.failed).toEqual([])
 })
+
+it('what a dead worker had waiting for its turn is not sent: the next one sends it, once, at the same rate', async () => {
+  const simulated = await createSimulation({ seed: 'rate', worker_mail_rate: 5 })
+  onTestFinished(() => simulated.stop())
+  const rules = '- {at: worker.mail, when: {nth: [10, 30]}, then: {crash: after}}'
+  await simulated.during(({ inject, url }) =>
+    inject(new Request(`${url}/_offload/faults`, { method: 'PUT', body: rules })),
+  )
+  const { emulator } = simulated
+  const sample = await sampleRecipients({ count: 60, kind: 'reminder', seed: 'people', bounces: 0 })
+  await simulated.during(() =>
+    emulator.moodle.submit({
+      ...sample,
+      tenant: 1,
+      certificate: false,
+      mode: 'api',
+      dialect: 'spec',
+      shape: 'batches',
+    }),
+  )
+  expect(await simulated.end()).toBe(true)
+  expect((await emulator.evidence.check()).filter(({ verdict }) => verdict === 'fail')).toEqual([])
+  const { mails } = await emulator.evidence.view()
+  expect(mails).toHaveLength(60)
+  const at = (type: string) => emulator.journal.read().find(({ event }) => event.type === type)?.at ?? 0
+  expect(at('worker.restarted') - at('fault.injected')).toBeLessThan(4000)
+})

@@ -28,6 +28,14 @@ it('lets work of any depth end before time goes on', async () => {
   expect(seen).toEqual(['work at 1', 'timer at 2'])
 })
 
+it('is not held up by another that is told to move at the same time', async () => {
+  const clocks = [virtualClock(0), virtualClock(0), virtualClock(0)]
+  const fired: number[] = []
+  clocks.forEach((clock, nth) => clock.at(5, () => fired.push(nth)))
+  await Promise.all([...clocks, ...clocks].map((clock) => clock.advance(10)))
+  expect(fired.toSorted()).toEqual([0, 1, 2])
+})
+
 it('stands still while something outside is waited for, whose results come in the order of its beginning', async () => {
   const clock = virtualClock(0)
   const seen: string[] = []

@@ -3,6 +3,8 @@ import { createServer, type Socket } from 'node:net'
 
 /** What a scripted SMTP server says; a step that is left out is answered well. `drop` ends the connection instead. */
 export interface Script {
+  /** What it says to EHLO beside its name, such as `PIPELINING` or `SIZE 1000`. */
+  readonly extensions?: readonly string[]
   readonly greeting?: string
   readonly mail?: string
   readonly rcpt?: string
@@ -39,8 +41,10 @@ export async function scriptedServer(script: Script) {
         return
       }
       const command = line.slice(0, 4).toUpperCase()
-      if (command === 'EHLO') say('250 scripted')
-      else if (command === 'MAIL') say(script.mail ?? '250 2.1.0 Ok')
+      if (command === 'EHLO') {
+        const lines = ['scripted', ...(script.extensions ?? [])]
+        for (const [nth, one] of lines.entries()) say(`250${nth === lines.length - 1 ? ' ' : '-'}${one}`)
+      } else if (command === 'MAIL') say(script.mail ?? '250 2.1.0 Ok')
       else if (command === 'RCPT') say(script.rcpt ?? '250 2.1.5 Ok')
       else if (command === 'DATA') {
         const answer = script.data ?? '354 Go on'

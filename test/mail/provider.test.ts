@@ -149,8 +149,8 @@ describe.each(inboxKinds())('mail that goes to the $name inbox', ({ missing, sta
   })
 })
 
-async function sendingTo(script: Script) {
-  const server = await scriptedServer(script)
+async function sendingTo(script: Script, extensions: readonly string[] = []) {
+  const server = await scriptedServer({ extensions, ...script })
   const transport = createSmtpTransport({ address: server, connections: 1, timeoutMs: 5000 })
   onTestFinished(async () => {
     transport.close()
@@ -159,7 +159,10 @@ async function sendingTo(script: Script) {
   return { server, provider: providerOver(transport) }
 }
 
-describe('what the SMTP server answers', () => {
+describe.each([
+  { way: 'one command at a time', extensions: [] },
+  { way: 'pipelined', extensions: ['PIPELINING'] },
+])('what the SMTP server answers, $way', ({ extensions }) => {
   test.each<[string, Script, object]>([
     ['550 on RCPT', { rcpt: '550 5.1.1 user unknown' }, { outcome: 'rejected', error: '550 5.1.1 user unknown' }],
     ['550 on MAIL', { mail: '550 5.7.1 not you' }, { outcome: 'rejected', error: '550 5.7.1 not you' }],
@@ -187,14 +190,14 @@ describe('what the SMTP server answers', () => {
       { outcome: 'deferred', error: expect.stringContaining('554 no'), ambiguous: false },
     ],
   ])('%s', async (_name, script, expected) => {
-    const { provider } = await sendingTo(script)
+    const { provider } = await sendingTo(script, extensions)
     expect(await provider.send(outgoing('a@example.com'))).toEqual(expected)
     // The pool is whole after a failure: the next message gets its own answer.
     expect(await provider.send(outgoing('b@example.com'))).toEqual(expected)
   })
 
   test('nobody listens: deferred, and not ambiguous', async () => {
-    const { server, provider } = await sendingTo({})
+    const { server, provider } = await sendingTo({}, extensions)
     await server.close()
     server.close = async () => undefined
     const result = await provider.send(outgoing('a@example.com'))
@@ -203,7 +206,7 @@ describe('what the SMTP server answers', () => {
   })
 
   test('a connection that the server ended is replaced, and nothing is sent twice', async () => {
-    const { server, provider } = await sendingTo({ messagesPerConnection: 2 })
+    const { server, provider } = await sendingTo({ messagesPerConnection: 2 }, extensions)
     for (let number = 0; number < 7; number++) {
       expect(await provider.send(outgoing(`u${number}@example.com`))).toEqual({ outcome: 'accepted' })
     }
@@ -212,19 +215,38 @@ describe('what the SMTP server answers', () => {
   })
 
   test('a refused message does not cost its connection', async () => {
-    const { server, provider } = await sendingTo({ rcpt: '550 5.1.1 no' })
+    const { server, provider } = await sendingTo({ rcpt: '550 5.1.1 no' }, extensions)
     for (let number = 0; number < 5; number++) await provider.send(outgoing(`u${number}@example.com`))
     expect(server.connections()).toBe(1)
   })
 
   test('messages that wait when the transport is closed are deferred', async () => {
-    const server = await scriptedServer({})
+    const server = await scriptedServer({ extensions })
     const transport = createSmtpTransport({ address: server, connections: 1 })
     const sent = [1, 2, 3].map((number) => providerOver(transport).send(outgoing(`u${number}@example.com`)))
     transport.close()
     for (const result of await Promise.all(sent))
       expect(result).toMatchObject({ outcome: 'deferred', ambiguous: false })
     await server.close()
+  })
+
+  test('messages behind one whose connection ends unanswered go out on another, once', async () => {
+    const { server, provider } = await sendingTo({ message: 'drop' }, extensions)
+    const addresses = ['a', 'b', 'c'].map((name) => `${name}@example.com`)
+    const results = await Promise.all(addresses.map((address) => provider.send(outgoing(address))))
+    for (const result of results) expect(result).toMatchObject({ outcome: 'deferred', ambiguous: true })
+    expect(server.received).toHaveLength(3)
+    expect(server.connections()).toBe(3)
+  })
+
+  test('a message over the limit that the server names is rejected unsent', async () => {
+    const { server, provider } = await sendingTo({}, [...extensions, 'SIZE 1000'])
+    const text = 'a line of text\n'.repeat(100)
+    expect(await provider.send({ ...outgoing('a@example.com'), text })).toMatchObject({
+      outcome: 'rejected',
+      error: expect.stringContaining('1000 bytes'),
+    })
+    expect(server.received).toEqual([])
   })
 })
 

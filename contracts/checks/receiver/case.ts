@@ -110,10 +110,11 @@ export interface Observation {
 
 /**
  * Which of the receiver's jobs a case is about. `done`: the one that the first callback completed, so that the same words
- * again change nothing. `untouched`: one that no callback has changed. `own`: one that no other case touches; `two`: two
- * of these. `submission`: the case is there while the plugin submits.
+ * again change nothing. `untouched`: one that no callback has changed. `own`: one that no other case touches; `sharing`:
+ * one of these, of whose recipients two share an address; `two`: two of these. `submission`: the case is there while the
+ * plugin submits.
  */
-export type Needs = 'done' | 'untouched' | 'own' | 'two' | 'submission'
+export type Needs = 'done' | 'untouched' | 'own' | 'two' | 'sharing' | 'submission'
 
 /** How the cloud behaves while the plugin submits: it calls back before it answers, refuses, or loses its answer. */
 export type SubmissionTrouble = 'callback-first' | 'refused' | 'answer-lost'

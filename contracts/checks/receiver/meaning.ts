@@ -333,6 +333,7 @@ export const meaningCases: readonly ReceiverCase[] = [
   }),
   sequence({
     id: 'meaning/same-address',
+    needs: 'sharing',
     title: 'two recipients who share an address both get their outcome',
     fix: "match the nth update of an address with the nth row, or by the row's id; get_record by e-mail finds one of them",
     mistake: 11,
@@ -390,7 +391,7 @@ function atOnce(observation: Observation) {
   const row = rowOf(observation)
   if (row === undefined) return unobserved(`answered, ${how}; whether it was counted once is not seen (--php)`)
   const off = everybody(row, observation)
-  return off === undefined ? pass(`counted once, ${how}`, 'tables') : fail(`${off} (${how})`, 'tables')
+  return off === undefined ? pass(`counted once, ${how}`, 'tables') : fail(off, 'tables')
 }
 
 /** Of ten that wait for each other the last waits for all; of ten served at once nobody waits much longer than the first. */

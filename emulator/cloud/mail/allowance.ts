@@ -36,8 +36,8 @@ export function createBucket({ clock, perSecond }: { clock: Clock; perSecond: nu
 }
 
 export interface Pacer {
-  /** Resolves when it is this caller's turn, first come, first served; `false` where the emulator stops before. */
-  turn(): Promise<boolean>
+  /** Resolves when it is this caller's turn, first come, first served; `false` where it is gone, or the emulator stops, before. */
+  turn(signal?: AbortSignal): Promise<boolean>
   close(): void
 }
 
@@ -56,11 +56,20 @@ export function createPacer({ clock, perSecond }: { clock: Clock; perSecond: num
     if (waiting.length > 0) timer = clock.at(bucket.freeAt(), serve)
   }
   return {
-    turn: () =>
+    turn: (signal) =>
       new Promise((resolve) => {
-        if (closed) return resolve(false)
+        if (closed || signal?.aborted === true) return resolve(false)
         if (waiting.length === 0 && bucket.take(1)) return resolve(true)
-        waiting.push(resolve)
+        const leave = () => {
+          waiting = waiting.filter((other) => other !== settle)
+          resolve(false)
+        }
+        const settle = (granted: boolean) => {
+          signal?.removeEventListener('abort', leave)
+          resolve(granted)
+        }
+        signal?.addEventListener('abort', leave)
+        waiting.push(settle)
         if (timer === undefined) timer = clock.at(bucket.freeAt(), serve)
       }),
     close() {

@@ -153,7 +153,7 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
       return { outcome: 'rejected', error: `${checked.error}: ${JSON.stringify(mail.to.address)}` }
     }
     const { address } = checked
-    if (workerRate !== Infinity && !(await pacer.turn())) return stopping
+    if (workerRate !== Infinity && !(await pacer.turn(mail.signal))) return stopping
     if (suppression.holds(address)) {
       return accepted(feedbackOf([{ kind: 'bounce', bounce: suppressed('OnAccountSuppressionList') }]))
     }

@@ -111,7 +111,7 @@ async function openSlowly(client: SmtpClient, envelope: Envelope): Promise<Opene
  */
 export function createSmtpTransport({
   address,
-  connections = 128,
+  connections = 200,
   timeoutMs = 30_000,
 }: SmtpTransportOptions): MailTransport {
   const idle: Line[] = []

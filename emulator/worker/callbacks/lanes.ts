@@ -23,8 +23,8 @@ export interface Lanes {
   answered(taken: Taken): void
   /** The row's new state is in the state file (or it was not sent at all): the lane may read it again. */
   done(taken: Taken): void
-  /** When the earliest row that is not due yet becomes due; Infinity where none waits. */
-  nextDue(): number
+  /** When the earliest row that was not due at `now` becomes due; Infinity where none waits. */
+  nextDue(now: number): number
   hasDue(): boolean
 }
 
@@ -121,8 +121,7 @@ export function createLanes({
       lane.taken.delete(seq)
       forgetIfEmpty(lane)
     },
-    nextDue() {
-      const now = clock.now()
+    nextDue(now) {
       let next = Infinity
       for (const lane of lanes.values()) if (lane.nextDue > now) next = Math.min(next, lane.nextDue)
       return next

@@ -118,8 +118,8 @@ export function createSender({
     timer = undefined
   }
 
-  const arm = () => {
-    const at = lanes.nextDue()
+  const arm = (now: number) => {
+    const at = lanes.nextDue(now)
     if (at === Infinity || (timer !== undefined && timer.at <= at)) return
     disarm()
     const run = () => {
@@ -131,12 +131,14 @@ export function createSender({
 
   const pump = () => {
     pumpWaits = false
+    // What becomes due after this moment and is not taken below has its timer, also where it is due by the time that one is set.
+    const began = clock.now()
     while (running && inFlight < inFlightLimit && unwritten < unwrittenLimit) {
       const taken = lanes.take()
       if (taken === undefined) break
       begin(taken)
     }
-    if (running) arm()
+    if (running) arm(began)
     if (inFlight === 0) endGroup()
     if (!idle()) return
     const waiters = idleWaiters

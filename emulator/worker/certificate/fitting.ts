@@ -80,7 +80,7 @@ function balance(lines: readonly Line[], wrap: (width: number) => Line[], width:
   return best
 }
 
-/** Breaks between words, and inside a word only where the word alone is wider than a line. */
+/** Breaks between words, in open words, and in others only where the word alone is wider than a line. */
 function wrapper(paragraph: Paragraph, tracking: number): (width: number) => Line[] {
   const parts = new Map<Word, readonly Word[]>()
   const split = (word: Word) => {
@@ -98,27 +98,25 @@ function wrapper(paragraph: Paragraph, tracking: number): (width: number) => Lin
       line = []
       used = 0
     }
-    for (const word of paragraph.words) {
+    const put = (word: Word): void => {
       const own = wordWidth(word, tracking)
       const space = spaceWidth(word, tracking)
       if (line.length > 0 && used + space + own <= width) {
         line.push(word)
         used += space + own
-        continue
+        return
       }
-      end()
-      if (own <= width) {
+      if (word.open !== true || line.length === 0) end()
+      const parts = line.length === 0 && own <= width ? [] : split(word)
+      if (parts.length > 1) {
+        for (const part of parts) put(part)
+      } else {
+        end()
         line.push(word)
         used = own
-        continue
-      }
-      for (const part of split(word)) {
-        const piece = wordWidth(part, tracking)
-        if (line.length > 0 && used + piece > width) end()
-        line.push(part)
-        used += piece
       }
     }
+    for (const word of paragraph.words) put(word)
     end()
     return lines
   }

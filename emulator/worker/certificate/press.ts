@@ -139,7 +139,6 @@ export function createPress(): Press {
   }
 
   const renderBatch = (batch: CertificateBatch, layout: PreparedLayout, inputs: readonly CertificateInput[]) => {
-    library.turn()
     const use = createGlyphUse()
     for (const run of layout.runs) use.show(run)
     const place = (item: TextItem, { values }: CertificateInput) =>
@@ -187,6 +186,7 @@ export function createPress(): Press {
     }
     const usual = (typeface: Typeface) => (users.get(typeface) ?? 0) * rare >= inputs.length
     const sheet = openSheet(batch, layout, common, use, usual)
+    library.turn(use.fonts.keys())
     const room = createRoom(inputs.length)
     return drafts.map((each, index): RenderedCertificate => {
       const recipient = inputs[index]?.recipient ?? ''

@@ -11,8 +11,8 @@ import { createTypeface, type Typeface } from './typeface.ts'
 export interface FontLibrary {
   /** The fonts for a character in the order in which they are asked; ends with all that there are. */
   candidates(choice: FontChoice, character: string, language: string): Iterable<Typeface>
-  /** Says that a batch begins: the memory of a large font that several have not used is freed. */
-  turn(): void
+  /** Says what a batch has used: the memory of a large font that several have not is freed. */
+  turn(used: Iterable<Typeface>): void
 }
 
 interface Loaded {
@@ -45,7 +45,6 @@ export function createFontLibrary(): FontLibrary {
       const typeface = createTypeface({ resource, name, read: measured }, subsetter)
       loaded.set(resource, (font = { typeface, size, used: turn }))
     }
-    font.used = turn
     return font.typeface
   }
 
@@ -76,8 +75,12 @@ export function createFontLibrary(): FontLibrary {
       }
       for (const each of [families.sans, families.mono, ...fallbacks]) yield load(each, cutOf(each, choice))
     },
-    turn() {
+    turn(fonts) {
       turn++
+      for (const { resource } of fonts) {
+        const font = loaded.get(resource)
+        if (font !== undefined) font.used = turn
+      }
       for (const [resource, { typeface, size, used }] of loaded) {
         if (turn - used !== keptTurns) continue
         if (size >= large || resource.startsWith(ownPrefix)) typeface.close()

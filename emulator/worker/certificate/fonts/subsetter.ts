@@ -28,6 +28,7 @@ interface Harfbuzz {
   hb_face_destroy(face: number): void
   hb_face_reference_blob(face: number): number
   hb_set_add(set: number, value: number): void
+  hb_set_clear(set: number): void
   hb_subset_input_create_or_fail(): number
   hb_subset_input_destroy(input: number): void
   hb_subset_input_glyph_set(input: number): number
@@ -44,9 +45,9 @@ const flags = { noHinting: 0x1, retainGids: 0x2, desubroutinize: 0x4, notdefOutl
 
 // A PDF places glyphs by number, so it needs nothing that chooses, names or places them.
 const droppedTables =
-  'GSUB GPOS GDEF BASE JSTF kern kerx morx cmap name post OS/2 STAT gasp DSIG VORG vhea vmtx meta MATH'.split(' ')
-
-const tag = (name: string) => Buffer.from(name.padEnd(4), 'latin1').readUInt32BE()
+  'GSUB GPOS GDEF BASE JSTF kern kerx morx cmap name post OS/2 STAT gasp DSIG VORG vhea vmtx meta MATH'
+    .split(' ')
+    .map((name) => Buffer.from(name.padEnd(4), 'latin1').readUInt32BE())
 
 // Node has it; the types of Node leave it to those of browsers.
 declare const WebAssembly: {
@@ -69,29 +70,26 @@ export function createSubsetter(): Subsetter {
       new Uint8Array(hb.memory.buffer).set(font, pointer)
       const blob = hb.hb_blob_create(pointer, font.byteLength, writable, 0, 0)
       let face = hb.hb_face_create(blob, 0)
+      const input = hb.hb_subset_input_create_or_fail()
+      hb.hb_subset_input_pin_all_axes_to_default(input, face)
+      const dropped = hb.hb_subset_input_set(input, dropTables)
+      for (const table of droppedTables) hb.hb_set_add(dropped, table)
+      const wanted = hb.hb_subset_input_glyph_set(input)
+      const always = flags.noHinting | flags.desubroutinize | flags.notdefOutline | flags.noLayoutClosure
 
       return {
         subset(glyphs, { keepIds }) {
-          const input = hb.hb_subset_input_create_or_fail()
-          try {
-            hb.hb_subset_input_pin_all_axes_to_default(input, face)
-            const wanted = hb.hb_subset_input_glyph_set(input)
-            for (const glyph of glyphs) hb.hb_set_add(wanted, glyph)
-            const dropped = hb.hb_subset_input_set(input, dropTables)
-            for (const name of droppedTables) hb.hb_set_add(dropped, tag(name))
-            const always = flags.noHinting | flags.desubroutinize | flags.notdefOutline | flags.noLayoutClosure
-            hb.hb_subset_input_set_flags(input, always | (keepIds ? flags.retainGids : 0))
-            const result = hb.hb_subset_or_fail(face, input)
-            if (result === 0) throw new Error('harfbuzz cannot make a subset of the font')
-            const made = hb.hb_face_reference_blob(result)
-            const at = hb.hb_blob_get_data(made, 0)
-            const bytes = new Uint8Array(hb.memory.buffer).slice(at, at + hb.hb_blob_get_length(made))
-            hb.hb_blob_destroy(made)
-            hb.hb_face_destroy(result)
-            return bytes
-          } finally {
-            hb.hb_subset_input_destroy(input)
-          }
+          hb.hb_set_clear(wanted)
+          for (const glyph of glyphs) hb.hb_set_add(wanted, glyph)
+          hb.hb_subset_input_set_flags(input, always | (keepIds ? flags.retainGids : 0))
+          const result = hb.hb_subset_or_fail(face, input)
+          if (result === 0) throw new Error('harfbuzz cannot make a subset of the font')
+          const made = hb.hb_face_reference_blob(result)
+          const at = hb.hb_blob_get_data(made, 0)
+          const bytes = new Uint8Array(hb.memory.buffer).slice(at, at + hb.hb_blob_get_length(made))
+          hb.hb_blob_destroy(made)
+          hb.hb_face_destroy(result)
+          return bytes
         },
         preprocess() {
           const prepared = hb.hb_subset_preprocess(face)
@@ -99,6 +97,7 @@ export function createSubsetter(): Subsetter {
           face = prepared
         },
         close() {
+          hb.hb_subset_input_destroy(input)
           hb.hb_face_destroy(face)
           hb.hb_blob_destroy(blob)
           // The blob was made of memory that it does not own.

@@ -9,6 +9,9 @@ import {
   Font,
   shape,
 } from 'harfbuzzjs'
+import { createCoverage } from './coverage.ts'
+import { createLetters } from './letters.ts'
+import { adjustment, hexCode } from './operands.ts'
 import { cidsOf, tableOf } from './sfnt.ts'
 import type { Subsetter, SubsetFace } from './subsetter.ts'
 
@@ -70,27 +73,14 @@ export interface ShapedRun {
 
 const rounded = (value: number) => Math.round(value * 100) / 100
 
-/** What moves the pen by this much, unless nobody would see it. */
-const adjustment = (distance: number) => (Math.abs(distance) < 0.5 ? 0 : Math.round(-distance * 10) / 10)
-
-export const hexCode = (code: number) => code.toString(16).padStart(4, '0')
-
 // Ligatures of Latin letters would not be worth their cost: each is another glyph in every certificate.
 const features = [new Feature('liga', 0), new Feature('clig', 0)]
 const mayLigate =
   /[^\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Common}\p{Script=Inherited}]|\p{Extended_Pictographic}/u
 
-/** A letter whose glyph is the same whatever stands beside it. */
-interface Letter extends Cluster {
-  readonly width: number
-  /** How much nearer the next letter comes, by that letter; undefined where the two are more than the sum. */
-  readonly pairs: Map<string, number | undefined>
-}
-
 const cachedRuns = 4000
 const longestCached = 100
-const mostPairs = 20_000
-const worthPreprocessing = 30
+const worthPreprocessing = 5
 
 /** Reads a TrueType or OpenType font; throws where it is none. */
 export function createTypeface(
@@ -113,16 +103,12 @@ export function createTypeface(
   const cids = cff === undefined ? undefined : cidsOf(cff)
   const glyphs = cids === undefined ? undefined : glyphsOf(cids)
   const { face, font } = load(bytes)
-  const coverage = createCoverage(face.collectUnicodes())
+  const covers = createCoverage(face.collectUnicodes())
   const scale = 1000 / face.upem
   const extents = font.hExtents()
   const buffer = new ShapingBuffer()
   let whole: SubsetFace | undefined
 
-  const lacks = (text: string) => {
-    for (const character of text) if (!coverage(character.codePointAt(0) ?? 0)) return true
-    return false
-  }
   const codeOf = (glyph: number) => (cids === undefined ? glyph : (cids[glyph] ?? 0))
   const glyphOf = (code: number) => (glyphs === undefined ? code : (glyphs[code] ?? 0))
   const widths = new Map<number, number>()
@@ -191,48 +177,14 @@ export function createTypeface(
     }
   }
 
-  // By language: letters have forms of their own in some.
-  const alphabets = new Map<string, Map<string, Letter | undefined>>()
-  let pairs = 0
-  const alphabetOf = (language: string) => {
-    let alphabet = alphabets.get(language)
-    if (alphabet === undefined || pairs > mostPairs) {
-      alphabets.set(language, (alphabet = new Map()))
-      pairs = 0
-    }
-    return alphabet
-  }
-  const letterOf = (
-    character: string,
-    alphabet: Map<string, Letter | undefined>,
-    language: string,
-  ): Letter | undefined => {
-    let letter = alphabet.get(character)
-    if (letter !== undefined || alphabet.has(character) || lacks(character)) return letter
-    const { clusters, operands, width } = shapeNow(character, false, language)
-    const [cluster, ...others] = clusters()
-    if (cluster?.codes.length === 1 && others.length === 0 && operands === `<${hexCode(cluster.codes[0] ?? 0)}>`) {
-      letter = { ...cluster, operands: hexCode(cluster.codes[0] ?? 0), width, pairs: new Map() }
-    }
-    alphabet.set(character, letter)
-    return letter
-  }
-  const kerning = (left: Letter, right: Letter, language: string): number | undefined => {
-    const both = shapeNow(left.text + right.text, false, language)
-    const [one, other, ...more] = both.clusters()
-    const same =
-      more.length === 0 && one?.codes[0] === left.codes[0] && other?.codes[0] === right.codes[0] && both.glyphs === 2
-    const distance = left.width + right.width - both.width
-    const plain = `<${left.operands}>${adjustment(-distance) || ''}<${right.operands}>`.replaceAll('><', '')
-    return same && both.operands === plain ? distance : undefined
-  }
+  const letters = createLetters((text, language) => shapeNow(text, false, language), covers)
 
   const typeface: Typeface = {
     resource,
     name,
     kind,
     metrics: { ascent: Math.round(extents.ascender * scale), descent: Math.round(extents.descender * scale) },
-    covers: coverage,
+    covers,
     width: widthOf,
     shape(text, rightToLeft, language) {
       const key = `${rightToLeft ? '<' : '>'}${language} ${text}`
@@ -248,41 +200,10 @@ export function createTypeface(
       return run
     },
     spell(text, language) {
-      const alphabet = alphabetOf(language)
-      let count = 0
-      let operands = '<'
-      let width = 0
-      let left: Letter | undefined
-      for (const character of text) {
-        const letter = letterOf(character, alphabet, language)
-        if (letter === undefined) return lacks(text) ? undefined : typeface.shape(text, false, language)
-        if (left !== undefined) {
-          let nearer = left.pairs.get(character)
-          if (nearer === undefined) {
-            nearer = left.pairs.has(character) ? undefined : kerning(left, letter, language)
-            left.pairs.set(character, nearer)
-            pairs++
-            if (nearer === undefined) return lacks(text) ? undefined : typeface.shape(text, false, language)
-          }
-          if (nearer !== 0) {
-            const adjusted = adjustment(-nearer)
-            if (adjusted !== 0) operands += `>${adjusted}<`
-            width -= nearer
-          }
-        }
-        operands += letter.operands
-        width += letter.width
-        count++
-        left = letter
-      }
-      operands += '>'
+      const spelled = letters.spell(text, language)
       const whole = () => typeface.shape(text, false, language)
-      const clusters = () => {
-        const letters: Letter[] = []
-        for (const character of text) letters.push(alphabet.get(character) as Letter)
-        return letters
-      }
-      return { typeface, text, width, glyphs: count, clusters, operands, whole }
+      if (spelled !== undefined) return { typeface, text, whole, ...spelled }
+      return Array.from(text).every((each) => covers(each.codePointAt(0) ?? 0)) ? whole() : undefined
     },
     subset(codes) {
       whole ??= subsetter.open(read())
@@ -327,30 +248,4 @@ function glyphsOf(cids: Uint16Array): Uint16Array {
   const glyphs = new Uint16Array(cids.reduce((highest, cid) => Math.max(highest, cid), 0) + 1)
   for (const [glyph, cid] of cids.entries()) glyphs[cid] = glyph
   return glyphs
-}
-
-// Most text is below: a table of it is quicker than a search.
-const tabled = 0x2100
-
-/** Which code points a font has, of those that it lists in ascending order. */
-function createCoverage(listed: Uint32Array): (codePoint: number) => boolean {
-  const sorted = listed.slice()
-  const table = new Uint8Array(tabled)
-  // Some fonts have an empty glyph for control characters, which would make them vanish.
-  for (const codePoint of sorted) if (codePoint < tabled && !isControl(codePoint)) table[codePoint] = 1
-  return (codePoint) => (codePoint < tabled ? table[codePoint] === 1 : has(sorted, codePoint))
-}
-
-const isControl = (codePoint: number) => codePoint < 0x20 || (codePoint >= 0x7f && codePoint < 0xa0)
-
-/** Whether the ascending numbers have this one. */
-function has(sorted: Uint32Array, value: number): boolean {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((sorted[middle] ?? 0) < value) low = middle + 1
-    else high = middle
-  }
-  return sorted[low] === value
 }

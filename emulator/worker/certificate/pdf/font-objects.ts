@@ -1,5 +1,6 @@
 import { deflateSync } from 'node:zlib'
-import { hexCode, type Typeface } from '../fonts/typeface.ts'
+import { hexCode } from '../fonts/operands.ts'
+import type { Typeface } from '../fonts/typeface.ts'
 import { number, utf16 } from './syntax.ts'
 import type { PdfWriter } from './writer.ts'
 

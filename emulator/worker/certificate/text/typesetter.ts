@@ -10,7 +10,7 @@ export interface Placed {
   readonly level: number
 }
 
-/** What a line is not broken in, unless it alone is wider than the line. */
+/** What a line is not broken in, unless it is open or alone wider than the line. */
 export interface Word {
   readonly text: string
   readonly runs: readonly Placed[]
@@ -18,6 +18,8 @@ export interface Word {
   readonly glyphs: number
   /** What is between the word before and this one on the same line. */
   readonly space?: Placed | undefined
+  /** Of a script without spaces: any of its pieces may begin a line. */
+  readonly open?: boolean
 }
 
 export interface Paragraph {
@@ -53,6 +55,8 @@ const hangul = /\p{Script=Hangul}/u
 const createBidi = bidiModule as unknown as () => Bidi
 
 const nothing: ReadonlySet<number> = new Set()
+const mostFound = 20_000
+const longestFound = 20
 
 export function createTypesetter(library: FontLibrary): Typesetter {
   const bidi = createBidi()
@@ -113,8 +117,21 @@ export function createTypesetter(library: FontLibrary): Typesetter {
     return words
   }
 
+  /** By choice of font, then by language and grapheme. */
+  const found = new WeakMap<FontChoice, Map<string, Typeface | undefined>>()
+  const fontFor = (grapheme: string, choice: FontChoice, language: string): Typeface | undefined => {
+    let fonts = found.get(choice)
+    if (fonts === undefined || fonts.size > mostFound) found.set(choice, (fonts = new Map()))
+    const key = `${language} ${grapheme}`
+    const known = fonts.get(key)
+    if (known !== undefined || fonts.has(key)) return known
+    const typeface = search(grapheme, choice, language)
+    if (grapheme.length <= longestFound) fonts.set(key, typeface)
+    return typeface
+  }
+
   /** The first font that has all of the text, or undefined. */
-  const fontFor = (text: string, choice: FontChoice, language: string): Typeface | undefined => {
+  const search = (text: string, choice: FontChoice, language: string): Typeface | undefined => {
     const points = Array.from(text, (character) => character.codePointAt(0) ?? 0)
     const wanted = points.filter((point) => !isIgnorable(point))
     if (wanted.length === 0) return first(choice, language)
@@ -130,7 +147,6 @@ export function createTypesetter(library: FontLibrary): Typesetter {
     // Han characters are one script in three forms: what else is written tells whose.
     const form = kana.test(text) ? 'ja' : hangul.test(text) ? 'ko' : language
     const { levels } = rightToLeft.test(text) ? bidi.getEmbeddingLevels(text) : { levels: undefined }
-    const known = new Map<string, Typeface | undefined>()
     const pieces = (part: string, offset: number): Piece[] => {
       const found: Piece[] = []
       const add = (piece: Piece) => {
@@ -149,10 +165,7 @@ export function createTypesetter(library: FontLibrary): Typesetter {
       }
       for (const { segment, index } of graphemes.segment(part)) {
         const level = levels?.[offset + index] ?? 0
-        let typeface = known.get(segment)
-        if (typeface === undefined && !known.has(segment)) {
-          known.set(segment, (typeface = fontFor(segment, choice, form)))
-        }
+        const typeface = fontFor(segment, choice, form)
         if (typeface !== undefined) {
           add({ text: segment, typeface, level, script: scriptOf(segment) })
           continue
@@ -171,9 +184,9 @@ export function createTypesetter(library: FontLibrary): Typesetter {
 
     const words: Word[] = []
     const offsets = new Map<Word, number>()
-    const build = (part: string, offset: number, space: Placed | undefined): Word => {
+    const build = (part: string, offset: number, space: Placed | undefined, open: boolean): Word => {
       const runs = pieces(part, offset).map((piece) => place(piece, form))
-      const word = wordOf(part, runs, space)
+      const word = { ...wordOf(part, runs, space), open }
       offsets.set(word, offset)
       return word
     }
@@ -184,23 +197,20 @@ export function createTypesetter(library: FontLibrary): Typesetter {
         space = spaceAfter(words.at(-1)?.runs.at(-1)?.run.typeface, main, levels?.[at] ?? 0, form)
         at++
       }
-      for (const part of breakable.test(spaced) ? unspacedWords(spaced, lineWords) : [spaced]) {
-        words.push(build(part, at, space))
-        space = undefined
-        at += part.length
-      }
+      words.push(build(spaced, at, space, breakable.test(spaced)))
+      at += spaced.length
     }
-    return {
-      text,
-      words,
-      missing,
-      split: (word) => {
-        const offset = offsets.get(word) ?? 0
-        return Array.from(graphemes.segment(word.text), ({ segment, index }) =>
-          build(segment, offset + index, undefined),
-        )
-      },
+    const split = (word: Word): readonly Word[] => {
+      let offset = offsets.get(word) ?? 0
+      const segments = (by: Intl.Segmenter) => Array.from(by.segment(word.text), ({ segment }) => segment)
+      const parts = word.open === true ? unspacedWords(word.text, lineWords) : segments(graphemes)
+      return (parts.length > 1 ? parts : segments(graphemes)).map((part, index) => {
+        const piece = build(part, offset, index === 0 ? word.space : undefined, false)
+        offset += part.length
+        return piece
+      })
     }
+    return { text, words, missing, split }
   }
 
   return {
@@ -232,11 +242,14 @@ export function visualOrder(line: readonly Word[]): readonly Placed[] {
 }
 
 const scripts = [
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}]/u,
   /\p{Script=Latin}/u,
   /\p{Script=Greek}/u,
   /\p{Script=Cyrillic}/u,
   /[^\p{Script=Common}\p{Script=Inherited}]/u,
 ]
+/** Characters that stand in a square each, whatever is beside them: shaped one by one, they are found again. */
+const squares = 1
 
 /** 0 where a character belongs to no script: it joins the run before it. Only what fonts share needs to be told apart. */
 function scriptOf(text: string): number {
@@ -244,6 +257,7 @@ function scriptOf(text: string): number {
 }
 
 function sameScript(one: Piece, other: Piece): boolean {
+  if (other.script === squares) return false
   return one.script === other.script || one.script === 0 || other.script === 0
 }
 

@@ -1,0 +1,63 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { Entry } from './catalogue.ts'
+import type { ReadScenario } from './read-scenario.ts'
+import { runScenario, type RunOptions, type ScenarioResult } from './run-scenario.ts'
+import type { ThreadRequest } from './scenario-thread.ts'
+
+export interface ManyOptions extends RunOptions {
+  readonly began?: (entry: Entry) => void
+  readonly ended: (entry: Entry, result: ScenarioResult) => void
+}
+
+/** What waits rather than computes may be more at once. */
+const realAtOnce = 4
+
+/** Runs scenarios, each in a thread of its own as far as the machine has processors; the longest first. */
+export async function runMany(entries: readonly Entry[], options: ManyOptions): Promise<void> {
+  const { began, ended, seed, real } = options
+  const waiting = entries.toSorted((a, b) => weightOf(b.scenario) - weightOf(a.scenario))
+  const atOnce = Math.min(real === true ? realAtOnce : availableParallelism(), waiting.length)
+  const lane = async (run: (entry: Entry) => Promise<ScenarioResult>) => {
+    for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+      began?.(entry)
+      ended(entry, await run(entry))
+    }
+  }
+  if (atOnce < 2) return await lane(({ scenario }) => runScenario(scenario, { seed, real }))
+  const threads = Array.from({ length: atOnce }, startThread)
+  try {
+    await Promise.all(threads.map((thread) => lane((entry) => ask(thread, { file: entry.file, seed, real }))))
+  } finally {
+    await Promise.all(threads.map((thread) => thread.terminate()))
+  }
+}
+
+const weightOf = ({ jobs }: ReadScenario) =>
+  Object.values(jobs).reduce((sum, { recipients, certificate }) => sum + recipients * (certificate ? 5 : 1), 0)
+
+const ask = (thread: Worker, request: ThreadRequest) =>
+  new Promise<ScenarioResult>((resolve, reject) => {
+    const settle = (then: () => void) => {
+      thread.removeAllListeners()
+      then()
+    }
+    thread.once('message', (result: ScenarioResult) => settle(() => resolve(result)))
+    thread.once('error', (error) => settle(() => reject(error as Error)))
+    thread.once('exit', (code) => settle(() => reject(new Error(`${request.file}: its thread ended with ${code}`))))
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    thread.postMessage(request)
+  })
+
+/** Its file has the suffix of this one: `.ts` in a checkout, `.js` in the package. */
+function startThread(): Worker {
+  const suffix = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const entry = new URL(`./scenario-thread.${suffix}`, import.meta.url)
+  // Node reads TypeScript by itself from 22.18 on; before that tsx does.
+  const strips = process.features.typescript !== undefined && process.features.typescript !== false
+  if (suffix === 'js') return new Worker(entry, { execArgv: [] })
+  return new Worker(
+    entry,
+    strips ? { execArgv: ['--disable-warning=ExperimentalWarning'] } : { execArgv: ['--import', 'tsx'] },
+  )
+}
