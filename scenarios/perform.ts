@@ -109,11 +109,11 @@ export async function perform(scenario: ReadScenario, world: World, seed: string
       const { job: name, mode, times, id } = step.post
       const message = messageOf(name, jobOf(scenario, name), sampleOf(samples, name), id ?? idOf(scenario, name))
       jobs.set(name, { tenant: message.tenant, ids: [message.id], answer: undefined })
-      return await byHand(Array<Message>(times).fill({ mode, ...message }))
+      return await byHand(Array.from({ length: times }, () => ({ mode, ...message })))
     }
     if (step.message !== undefined) {
       const { body, mode, times } = step.message
-      return await byHand(Array<Message>(times).fill({ mode, tenant: 0, body, attributes: {} }))
+      return await byHand(Array.from({ length: times }, () => ({ mode, tenant: 0, body, attributes: {} })))
     }
     if (step.wait === 'end') {
       ended = await world.end(scenario.clock.limit)

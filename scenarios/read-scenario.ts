@@ -55,7 +55,7 @@ export function readScenario(text: string, fileName: string): Read {
       .toSorted((a, b) => a.line - b.line)
     return { ok: false, issues: issues.slice(0, 20) }
   }
-  const { config = {}, faults = [], steps } = raw as Pick<ReadScenario, 'config' | 'faults' | 'steps'>
+  const { config = {}, faults = [], steps = [] } = raw as Partial<Pick<ReadScenario, 'config' | 'faults' | 'steps'>>
   const { steps: read } = parsed.data
   return {
     ok: true,
@@ -214,6 +214,10 @@ function explain(issue: z.core.$ZodIssue, raw: unknown): Found[] {
       })
     }
     case 'invalid_union': {
+      const named = issue.errors.find(([first]) => first?.code === 'invalid_value' && first.path.length === 0)
+      if (typeof given === 'string' && named !== undefined && issue.message === 'Invalid input') {
+        return named.flatMap((inner) => explain({ ...inner, path }, raw))
+      }
       const [branch] = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a))
       if (branch === undefined || depthOf(branch) === 0 || !/invalid input/i.test(issue.message))
         return [{ path, reason: issue.message }]

@@ -38,7 +38,6 @@ function summary(results: readonly Reported[]) {
 // What no XML may hold is left out.
 const escape = (text: string) =>
   text
-    // eslint-disable-next-line no-control-regex
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

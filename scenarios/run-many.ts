@@ -15,23 +15,27 @@ const realAtOnce = 4
 
 /** Runs scenarios, each in a thread of its own as far as the machine has processors; the longest first. */
 export async function runMany(entries: readonly Entry[], options: ManyOptions): Promise<void> {
-  const { began, ended, seed, real } = options
+  const { began, ended, ...how } = options
   const waiting = entries.toSorted((a, b) => weightOf(b.scenario) - weightOf(a.scenario))
-  const atOnce = Math.min(real === true ? realAtOnce : availableParallelism(), waiting.length)
+  const atOnce = Math.min(atOnceWith(how), waiting.length)
   const lane = async (run: (entry: Entry) => Promise<ScenarioResult>) => {
     for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
       began?.(entry)
       ended(entry, await run(entry))
     }
   }
-  if (atOnce < 2) return await lane(({ scenario }) => runScenario(scenario, { seed, real }))
+  if (atOnce < 2) return await lane(({ scenario }) => runScenario(scenario, how))
   const threads = Array.from({ length: atOnce }, startThread)
   try {
-    await Promise.all(threads.map((thread) => lane((entry) => ask(thread, { file: entry.file, seed, real }))))
+    await Promise.all(threads.map((thread) => lane((entry) => ask(thread, { file: entry.file, ...how }))))
   } finally {
     await Promise.all(threads.map((thread) => thread.terminate()))
   }
 }
+
+// On an emulator that others use, one after the other.
+const atOnceWith = ({ real, on }: RunOptions) =>
+  on !== undefined ? 1 : real === true ? realAtOnce : availableParallelism()
 
 const weightOf = ({ jobs }: ReadScenario) =>
   Object.values(jobs).reduce((sum, { recipients, certificate }) => sum + recipients * (certificate ? 5 : 1), 0)
@@ -39,12 +43,14 @@ const weightOf = ({ jobs }: ReadScenario) =>
 const ask = (thread: Worker, request: ThreadRequest) =>
   new Promise<ScenarioResult>((resolve, reject) => {
     const settle = (then: () => void) => {
-      thread.removeAllListeners()
+      thread.off('message', answered).off('error', failed).off('exit', gone)
       then()
     }
-    thread.once('message', (result: ScenarioResult) => settle(() => resolve(result)))
-    thread.once('error', (error) => settle(() => reject(error as Error)))
-    thread.once('exit', (code) => settle(() => reject(new Error(`${request.file}: its thread ended with ${code}`))))
+    const answered = (result: ScenarioResult) => settle(() => resolve(result))
+    const failed = (error: Error) => settle(() => reject(error))
+    const gone = (code: number) =>
+      settle(() => reject(new Error(`${request.file}: its thread ended with exit code ${code}`)))
+    thread.on('message', answered).on('error', failed).on('exit', gone)
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     thread.postMessage(request)
   })

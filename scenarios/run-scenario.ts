@@ -1,9 +1,10 @@
 import { systemClock } from '../emulator/kernel/clock.ts'
 import { messageOf } from '../emulator/kernel/errors.ts'
-import { compare } from './compare.ts'
-import { observe, type Observed } from './observe.ts'
-import { perform } from './perform.ts'
+import { compare, type Known } from './compare.ts'
+import { observe } from './observe.ts'
+import { perform, type Surprise } from './perform.ts'
 import type { ReadScenario } from './read-scenario.ts'
+import { notRemote, playRemotely } from './remote.ts'
 import { realWorld, virtualWorld } from './world.ts'
 
 export interface Difference {
@@ -35,34 +36,22 @@ export interface RunOptions {
   /** Instead of the scenario's own. */
   readonly seed?: string | undefined
   readonly real?: boolean | undefined
+  /** On this running emulator instead of one of its own, in real time. */
+  readonly on?: { readonly url: string; readonly token: string | undefined } | undefined
 }
 
 /** Plays a scenario from its beginning to its end, and says what is not as it was expected. */
-export async function runScenario(
-  scenario: ReadScenario,
-  { seed = scenario.seed, real = false }: RunOptions = {},
-): Promise<ScenarioResult> {
+export async function runScenario(scenario: ReadScenario, options: RunOptions = {}): Promise<ScenarioResult> {
+  const { seed = scenario.seed } = options
   const { name, why } = scenario
   const clock = systemClock()
   const began = clock.monotonic()
   const seconds = () => Math.round((clock.monotonic() - began) / 10) / 100
   const none = { name, why, seed, differences: [], account: '', insideSeconds: 0 }
-  if (real && scenario.virtual_only !== undefined) {
-    return { ...none, verdict: 'skip', reason: `in virtual time only: ${scenario.virtual_only}`, seconds: 0 }
-  }
-  const { start } = scenario.clock
-  const options = {
-    seed,
-    config: { callback_delay: 0, ...scenario.config },
-    ...(start === undefined ? {} : { start: new Date(start).getTime() }),
-  }
-  let stop: (() => Promise<void>) | undefined
+  const reason = whyNot(scenario, options)
+  if (reason !== undefined) return { ...none, verdict: 'skip', reason, seconds: 0 }
   try {
-    const world = real ? await realWorld(options) : await virtualWorld(options)
-    stop = () => world.stop()
-    const performance = await perform(scenario, world, seed)
-    const observed = await observe(world, performance)
-    const surprises = [...performance.surprises, ...compare(scenario, observed, world.tolerance)]
+    const { observed, surprises } = await play(scenario, seed, options)
     const differences = surprises.map(({ path, expected, got }): Difference => {
       if (path[0] === 'laws') return { at: `law ${String(path[1])}`, expected, got }
       return { line: scenario.lineOf(path), at: path.map(String).join('.'), expected, got }
@@ -76,20 +65,53 @@ export async function runScenario(
       insideSeconds: Math.round(observed.took / 1000),
     }
   } catch (error) {
-    const reason = messageOf(error)
-    const differences = [{ at: 'steps', expected: 'that they can be played', got: reason }]
-    return { ...none, verdict: 'fail', differences, reason, seconds: seconds() }
-  } finally {
-    await stop?.().catch(() => undefined)
+    const differences = [{ at: 'steps', expected: 'that they can be played', got: messageOf(error) }]
+    return { ...none, verdict: 'fail', differences, reason: messageOf(error), seconds: seconds() }
   }
 }
 
-function accountOf({ jobs, dead_letters: dead, alarms }: Observed): string {
-  const parts = [...jobs].slice(0, 3).map(([name, { status, sent, failed }]) => {
-    return `${jobs.size === 1 ? '' : `${name}: `}${sent.toLocaleString('en-GB')} sent, ${failed.toLocaleString('en-GB')} failed, ${status}`
+function whyNot(scenario: ReadScenario, { real = false, on }: RunOptions): string | undefined {
+  if ((real || on !== undefined) && scenario.virtual_only !== undefined) {
+    return `in virtual time only: ${scenario.virtual_only}`
+  }
+  const refused = on === undefined ? undefined : notRemote(scenario)
+  return refused === undefined ? undefined : `not on an emulator that is running already: ${refused}`
+}
+
+interface Played {
+  readonly observed: Known
+  readonly surprises: readonly Surprise[]
+}
+
+async function play(scenario: ReadScenario, seed: string, { real = false, on }: RunOptions): Promise<Played> {
+  if (on !== undefined) {
+    const run = String(systemClock().now())
+    const observed = await playRemotely(scenario, { ...on, seed, run })
+    return { observed, surprises: compare(scenario, observed, [600, 3000], { fromOutside: true }) }
+  }
+  const { start } = scenario.clock
+  const options = {
+    seed,
+    config: { callback_delay: 0, ...scenario.config },
+    ...(start === undefined ? {} : { start: new Date(start).getTime() }),
+  }
+  const world = real ? await realWorld(options) : await virtualWorld(options)
+  try {
+    const performance = await perform(scenario, world, seed)
+    const observed = await observe(world, performance)
+    return { observed, surprises: [...performance.surprises, ...compare(scenario, observed, world.tolerance)] }
+  } finally {
+    // How it ends is no part of the scenario.
+    await world.stop().catch(() => undefined)
+  }
+}
+
+function accountOf({ jobs, dead_letters: dead = 0, alarms }: Known): string {
+  const parts = [...jobs].slice(0, 3).map(([name, { status, sent = 0, failed = 0 }]) => {
+    return `${jobs.size === 1 ? '' : `${name}: `}${sent.toLocaleString('en-GB')} sent, ${failed.toLocaleString('en-GB')} failed, ${status ?? ''}`
   })
   if (jobs.size > 3) parts.push(`and ${jobs.size - 3} jobs more`)
   if (dead > 0) parts.push(`${dead} dead letter${dead === 1 ? '' : 's'}`)
-  if (alarms.raised.length > 0) parts.push(`alarms: ${alarms.raised.join(', ')}`)
+  if (alarms !== undefined && alarms.raised.length > 0) parts.push(`alarms: ${alarms.raised.join(', ')}`)
   return parts.join('; ')
 }

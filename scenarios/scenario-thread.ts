@@ -8,5 +8,8 @@ export interface ThreadRequest extends RunOptions {
 }
 
 parentPort?.on('message', ({ file, ...options }: ThreadRequest) => {
-  void runScenario(findScenario(file).scenario, options).then((result) => parentPort?.postMessage(result))
+  void runScenario(findScenario(file).scenario, options).then((result) => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    parentPort?.postMessage(result)
+  })
 })

@@ -7,6 +7,7 @@ import {
   forgedRequest,
   judgeCanary,
   judgeStranger,
+  probes,
   type CaseContext,
   type Exchange,
   type Observation,
@@ -83,6 +84,12 @@ function createRun(target: ReceiverTarget) {
     return exchanges
   }
 
+  /** Why the signature of a valid callback was refused, where a wrong one is accepted. */
+  const cause = async (context: CaseContext): Promise<string | undefined> => {
+    for (const { request, says } of probes(context)) if (isAccepted(await target.send(request))) return says
+    return undefined
+  }
+
   const begin = async (): Promise<{ canary: CaseResult; refused?: string }> => {
     done = await jobs.take()
     const context = contextOf(done)
@@ -99,10 +106,12 @@ function createRun(target: ReceiverTarget) {
     const ahead = Date.parse(answer.headers['date'] ?? '') + 500 - clock.now()
     if (target.exactClock !== true && Math.abs(ahead) > clocksAgreeMs) aheadMs = ahead
     const [forged] = others
-    const judgement =
+    const judged =
       forged === undefined
         ? judgeCanary(context, request, answer, target.url)
         : judgeStranger(context, request, { valid: answer, forged: answerOf(forged) }, target.url)
+    const why = judged.verdict === 'fail' && answer.status === 401 ? await cause(context) : undefined
+    const judgement = why === undefined ? judged : { ...judged, reason: `${judged.reason}. Evidence: ${why}` }
     if (!done.known) stranger = answer
     const canary: CaseResult = {
       id: canaryId,
@@ -193,6 +202,8 @@ function inapplicable({ except, needs, exactClock }: ReceiverCase, target: Recei
   if (own && kind === 'one') return 'needs a job of its own (--submit)'
   return undefined
 }
+
+const isAccepted = ({ status }: WireAnswer) => status !== null && status >= 200 && status < 300
 
 const skipped = (reason: string): Judgement => ({ verdict: 'skip', reason, evidence: 'answer' })
 

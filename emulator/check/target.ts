@@ -63,3 +63,11 @@ export class UnreachableError extends Error {
     this.name = 'UnreachableError'
   }
 }
+
+/** PHP or Moodle did not answer; the message says why. */
+export class TablesError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'TablesError'
+  }
+}

@@ -10,8 +10,14 @@ import { dialects, type Dialect } from '../../contracts/job.ts'
 import { nearest } from '../../contracts/nearest.ts'
 import { describeCase, type Described } from '../check/describe.ts'
 import { checkReceiver } from '../check/receiver.ts'
-import type { JobSource, ReceiverTarget } from '../check/target.ts'
-import { NoJobError, UnreachableError } from '../check/target.ts'
+import {
+  NoJobError,
+  TablesError,
+  UnreachableError,
+  type JobSource,
+  type ReceiverTarget,
+  type Tables,
+} from '../check/target.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
 import { conclude, markOf, readReporters, withReporters } from './check-output.ts'
@@ -120,7 +126,9 @@ async function checkMoodle(options: MoodleOptions): Promise<void> {
       : real(options, dialect, closing))
     const secrets = { OFFLOAD_CALLBACK_SECRET: target.secret, OFFLOAD_PLUGIN_TOKEN: target.token }
     const shownUrl = options.standIn === true ? 'the stand-in' : target.url
-    terminal.say(`${terminal.style('bold', shownUrl)} as \`${dialect}\``)
+    terminal.say(
+      `${terminal.style('bold', shownUrl)} as \`${dialect}\`${dialect === 'detailed' ? ', whose callback no document gives: its body is our invention' : ''}`,
+    )
     for await (const result of checkReceiver(target, cases)) {
       const again = call(`check moodle --url ${target.url} --dialect ${dialect} --only ${result.id} …`)
       const described = describeCase(result, { url: target.url, secrets, again })
@@ -140,9 +148,8 @@ async function checkMoodle(options: MoodleOptions): Promise<void> {
 
 function dialectOf({ dialect, url }: MoodleOptions): Dialect {
   if (dialect !== undefined) return dialect
-  return url !== undefined && /\/local\/manireports\/cloud_callback\.php$/.test(url.split('?')[0] ?? '')
-    ? 'plugin'
-    : 'spec'
+  const path = url !== undefined && URL.canParse(url) ? new URL(url).pathname : ''
+  return path.endsWith('/local/manireports/cloud_callback.php') ? 'plugin' : 'spec'
 }
 
 function chosen({ only, skip = [], rubbish }: MoodleOptions): ReceiverCase[] {
@@ -228,10 +235,11 @@ async function real(
     allowHosts: options.allowHost ?? [],
   })
   closing.push(receiver.close)
-  const jobs = await jobsOf(options, dialect, closing)
+  const tables = await tablesOf(options, closing)
+  const jobs = await jobsOf(options, dialect, tables, closing)
   const why = [
     ...(jobs.kind === 'invented' ? ['no --job, no --submit'] : jobs.kind === 'one' ? ['no --submit'] : []),
-    'no --php',
+    ...(tables === undefined ? ['no --php'] : []),
   ]
   const target: ReceiverTarget = {
     url,
@@ -241,14 +249,27 @@ async function real(
     token: token ?? '',
     send: receiver.send,
     jobs,
+    tables,
     clock,
   }
   return { target, why }
 }
 
+async function tablesOf(
+  { php, moodleRoot }: MoodleOptions,
+  closing: (() => void | Promise<void>)[],
+): Promise<Tables | undefined> {
+  if (php === undefined) return undefined
+  const { openPhpTables } = await import('../check/php-tables.ts')
+  const tables = await openPhpTables({ command: php, root: moodleRoot, clock: systemClock() })
+  closing.push(tables.close)
+  return tables
+}
+
 async function jobsOf(
   options: MoodleOptions,
   dialect: Dialect,
+  tables: Tables | undefined,
   closing: (() => void | Promise<void>)[],
 ): Promise<JobSource> {
   const { givenJob, inventedJobs, submittedJobs } = await import('../check/jobs.ts')
@@ -267,9 +288,10 @@ async function jobsOf(
     return jobs
   }
   const id = options.job ?? (await askForJob())
-  return id === undefined || id === ''
-    ? inventedJobs(dialect, seed)
-    : givenJob(namedJob(id, dialect, options.recipient ?? []))
+  if (id === undefined || id === '') return inventedJobs(dialect, seed)
+  const rows = (await tables?.snapshot([id]))?.jobs[id]?.recipients ?? []
+  const known = rows.map(({ userid, email }) => (userid === null ? email : `${userid}=${email}`))
+  return givenJob(namedJob(id, dialect, options.recipient ?? known))
 }
 
 /** A question only where somebody can answer it. */
@@ -309,7 +331,7 @@ function namedJob(id: string, dialect: Dialect, recipients: readonly string[]): 
 
 function explained(error: unknown): unknown {
   if (error instanceof UnreachableError) return new Failure(3, error.message)
-  if (error instanceof NoJobError) return new Failure(2, error.message)
+  if (error instanceof NoJobError || error instanceof TablesError) return new Failure(2, error.message)
   if (error instanceof EmulatorError && error.code === 'host-refused') {
     return new Failure(
       2,
@@ -336,7 +358,13 @@ function say(terminal: Terminal, described: Described, verbose: boolean): void {
   if (verdict !== 'fail' && !verbose) return
   for (const { request, answers, curl } of exchanges) {
     const statuses = answers.map(({ status, error }) => status ?? error ?? 'no answer').join(', ')
-    terminal.say(style('dim', `    sent ${request.method}, ${request.bytes} bytes; answered ${statuses}`))
+    const words = (answers[0]?.body ?? '').replace(/\s+/g, ' ').trim().slice(0, 120)
+    terminal.say(
+      style(
+        'dim',
+        `    sent ${request.method}, ${request.bytes} bytes; answered ${statuses}${words === '' ? '' : `: ${words}`}`,
+      ),
+    )
     terminal.say(style('dim', `    ${curl}`))
   }
 }

@@ -30,6 +30,10 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import('./certificate.ts'),
   },
   check: { summary: 'is this job, this Moodle what the contract says?', load: () => import('./check.ts') },
+  contract: {
+    summary: "the contract's documents, and what a change of them breaks",
+    load: () => import('./contract.ts'),
+  },
   reset: { summary: 'a clean slate, for everything or one tenant', load: () => import('./reset.ts') },
   doctor: { summary: 'what is wrong on this machine, and the line that mends it', load: () => import('./doctor.ts') },
 }

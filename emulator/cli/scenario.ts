@@ -15,16 +15,19 @@ import { runMany } from '../../scenarios/run-many.ts'
 import type { ScenarioResult } from '../../scenarios/run-scenario.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
+import { health } from './answers.ts'
 import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
 import { examples, withJson } from './options.ts'
 import { columns } from './table.ts'
+import { createTarget, targetUrl } from './target.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
 interface RunOptions {
   readonly all?: boolean
   readonly seed?: string
   readonly real?: boolean
+  readonly url?: string
   readonly reporter?: readonly Reporter[]
   readonly reportDir: string
   readonly json?: boolean
@@ -45,6 +48,7 @@ export function define(command: Command): void {
     .option('--all', 'every scenario there is')
     .option('--seed <seed>', "instead of the scenario's own: other people, other ids, other victims of a share")
     .option('--real', 'in real time, on free ports; what cannot be is skipped')
+    .option('--url <url>', 'on this running emulator, in real time: those that inject nothing')
     .option('--reporter <names>', 'also write reports: junit, json, or both', readReporters)
     .option('--report-dir <folder>', 'where they go', '.')
   withJson(running)
@@ -52,6 +56,7 @@ export function define(command: Command): void {
     ['offload scenario run csv-import', 'one of them'],
     ['offload scenario run --all --reporter junit', 'all of them, for CI'],
     ['offload scenario run worker-dies --seed 7', 'once more, as the last line of a failure says'],
+    ['offload scenario run csv-import --url http://127.0.0.1:4566', 'on an emulator that runs already'],
     ['offload scenario run ./mine.yaml', 'one of your own'],
   ])
   running.addHelpText(
@@ -86,7 +91,7 @@ function list({ json }: { json?: boolean }): void {
 }
 
 async function run(names: readonly string[], options: RunOptions): Promise<void> {
-  const { all = false, json, reporter = [], reportDir, seed, real } = options
+  const { all = false, json, reporter = [], reportDir, seed, real, url } = options
   const terminal = createTerminal({ json })
   const clock = systemClock()
   const began = clock.monotonic()
@@ -96,6 +101,9 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
     })
   }
   const entries = found(() => (all ? everyScenario() : [...new Set(names)].map(findScenario)))
+  // Those from a file of the caller's.
+  const own = new Set(names.filter((each) => each.endsWith('.yaml')).map((each) => findScenario(each).name))
+  if (url !== undefined) await createTarget(url).get('/_offload/health', health)
   const results: Reported[] = []
   const width = Math.max(...entries.map(({ name }) => name.length))
   const running = new Set<string>()
@@ -105,6 +113,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
   await runMany(entries, {
     seed,
     real,
+    on: url === undefined ? undefined : { url: targetUrl(url), token: process.env['OFFLOAD_INGEST_TOKEN'] },
     began({ name }) {
       running.add(name)
       progress(`  ${[...running].join(', ')} …`)
@@ -112,7 +121,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
     ended({ name, file }, result) {
       running.delete(name)
       progress('')
-      const reported = { ...result, file, again: again(names.includes(file) ? file : name, result, options) }
+      const reported = { ...result, file, again: again(own.has(name) ? file : name, result, options) }
       results.push(reported)
       terminal.record(reported)
       if (json !== true) say(terminal, reported, width)
@@ -137,8 +146,8 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
   process.exitCode = failed === 0 ? 0 : 1
 }
 
-const again = (name: string, { seed }: ScenarioResult, { real = false }: RunOptions) =>
-  call(`scenario run ${name} --seed ${seed}${real ? ' --real' : ''}`)
+const again = (name: string, { seed }: ScenarioResult, { real = false, url }: RunOptions) =>
+  call(`scenario run ${name} --seed ${seed}${real ? ' --real' : ''}${url === undefined ? '' : ` --url ${url}`}`)
 
 function say({ say: line, style }: Terminal, result: Reported, width: number): void {
   const { name, verdict, account, seconds, insideSeconds, file, differences, seed } = result

@@ -7,11 +7,12 @@ import { portHolder } from './port-holder.ts'
 
 /** Starts the emulator; what keeps it from starting becomes a Failure with who, what and the way out. */
 export async function startEmulator(input: ConfigInput): Promise<Emulator> {
-  // A larger space for what dies young, in each thread, would make nothing faster and keep 100 MB more in memory.
-  setFlagsFromString('--semi-space-growth-factor=1')
   const { createEmulator } = await import('../emulator.ts')
   try {
-    return await createEmulator(input)
+    const emulator = await createEmulator(input)
+    // The space for what dies young stays as large as the start made it: more would keep 100 MB in memory for nothing.
+    setFlagsFromString('--semi-space-growth-factor=1')
+    return emulator
   } catch (error) {
     throw error instanceof EmulatorError ? await explained(error) : error
   }

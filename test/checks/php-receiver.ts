@@ -78,3 +78,5 @@ export const hasPhp = await promisify(execFile)('php', ['--version']).then(
   () => true,
   () => false,
 )
+/** Why tests are skipped, where they are. */
+export const withoutPhp = hasPhp ? '' : ' (php is not installed)'

@@ -4,7 +4,7 @@ import { createHttpReceiver } from '../../emulator/check/http.ts'
 import { submittedJobs } from '../../emulator/check/jobs.ts'
 import { checkReceiver, type CaseResult } from '../../emulator/check/receiver.ts'
 import { systemClock } from '../../emulator/kernel/clock.ts'
-import { hasPhp, startPhp } from './php-receiver.ts'
+import { hasPhp, startPhp, withoutPhp } from './php-receiver.ts'
 
 const applies = receiverCases.filter(({ except, exactClock }) => except.spec === undefined && !exactClock)
 const submitting = applies.filter(({ needs }) => needs === 'submission')
@@ -35,7 +35,7 @@ async function check(script: string, cases = receiving): Promise<CaseResult[]> {
 const failures = (results: readonly CaseResult[]) =>
   results.filter(({ verdict }) => verdict === 'fail').map(({ id, reason }) => `${id}: ${reason}`)
 
-describe.runIf(hasPhp)('a receiver in PHP', () => {
+describe.runIf(hasPhp)(`a receiver in PHP${withoutPhp}`, () => {
   it('that is right passes', async () => {
     const results = await check('right.php')
     expect(failures(results)).toEqual([])

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { receiverCases } from '../../contracts/checks/receiver/index.ts'
+import { sign } from '../../contracts/signature.ts'
 import { givenJob, inventedJobs } from '../../emulator/check/jobs.ts'
 import { checkReceiver, type CaseResult } from '../../emulator/check/receiver.ts'
 import type { ReceiverTarget } from '../../emulator/check/target.ts'
@@ -113,4 +114,13 @@ it('notes that a clock is wrong where a valid callback was refused for it', asyn
   })
   const [canary] = await run(receiver, [])
   expect(canary?.reason).toMatch(/the receiver's clock is 2400 s ahead of ours/)
+})
+
+it('notes that the receiver has no secret at all', async () => {
+  const { send, ...receiver } = createReceiver('spec', { signature: (given, body) => given === sign('', body) })
+  const [canary] = await run({ ...receiver, send }, [])
+  expect(canary).toMatchObject({
+    verdict: 'fail',
+    reason: expect.stringMatching(/empty secret is accepted.*set cloud_callback_secret/) as string,
+  })
 })

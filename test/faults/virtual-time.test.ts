@@ -9,13 +9,13 @@ const faults = `
 - {name: submit hangs, at: sqs.SendMessage, when: {times: 1, share: 50%}, then: {delay: 2s}}
 - {name: two consumers, at: worker.receive, when: {share: 30%}, then: duplicate}
 - {name: overtaken, at: worker.receive, when: {share: 50%}, then: {reorder: 40s}}
-- {name: dies mailing, at: worker.mail, when: {nth: [3, 47]}, then: {crash: after}}
+- {name: dies mailing, at: worker.mail, when: {nth: [3, 16]}, then: {crash: after}}
 - {name: hangs, at: worker.mail, when: {every: 11, times: 1}, then: hang}
 - {name: slow, at: worker.mail, when: {every: 5}, then: {delay: {median: 2s, sigma: 1}}}
 - {name: lost, at: worker.mail, when: {every: 13, times: 1}, then: answer-lost}
 - {name: bounces, at: worker.mail, when: {every: 17}, then: {bounce: hard}}
 - {name: store, at: worker.objects, when: {every: 19, times: 2}, then: throttle}
-- {name: dies storing, at: worker.objects, when: {nth: 50}, then: {crash: before}}
+- {name: dies storing, at: worker.objects, when: {nth: 20}, then: {crash: before}}
 - {name: inbox, at: inbox.accept, when: {share: 5%, times: 1}, then: hang}
 - {name: late, at: callback.attempt, when: {share: 40%}, then: {late: 10m}}
 - {name: forged, at: callback.attempt, when: {share: 40%, times: 1}, then: wrong-secret}
@@ -23,14 +23,14 @@ const faults = `
 `
 
 async function run(seed: string, modes: readonly ('api' | 'sqs')[], worker_concurrency = 4) {
-  const simulated = await createSimulation({ seed, worker_concurrency, job_batch_size: 15 })
+  const simulated = await createSimulation({ seed, worker_concurrency, job_batch_size: 8 })
   onTestFinished(() => simulated.stop())
   const { emulator } = simulated
   const set = await simulated.during(({ inject, url }) =>
     inject(new Request(`${url}/_offload/faults`, { method: 'PUT', body: faults })),
   )
   expect(set.status).toBe(200)
-  const sample = await sampleRecipients({ count: 60, kind: 'welcome', seed: 'people', bounces: 0 })
+  const sample = await sampleRecipients({ count: 32, kind: 'welcome', seed: 'people', bounces: 0 })
   for (const mode of modes) {
     const job = { ...sample, tenant: 1, certificate: true, mode, dialect: 'spec', shape: 'batches' } as const
     await simulated.during(() => emulator.moodle.submit(job))

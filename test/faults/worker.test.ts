@@ -193,6 +193,16 @@ describe('the worker dies', () => {
     expect(run.view.totals).toMatchObject({ sent: 8 })
   })
 
+  it('with mails on their way: they arrive, and the next one finds them', async () => {
+    const run = await job(
+      `- {at: worker.mail, when: {nth: 8}, then: {crash: before}}
+- {at: inbox.accept, then: {delay: 30s}}`,
+      people(8),
+    )
+    expect(run.mails).toHaveLength(8)
+    expect(run.events('mail.found')).toHaveLength(7)
+  })
+
   it('again and again, until its message is a dead letter', async () => {
     const emulator = await faulty('- {at: worker.receive, when: {times: 100}, then: {crash: before}}', { speed: 1000 })
     await emulator.submit(specJob())
@@ -207,8 +217,13 @@ describe('a message', () => {
   const job = jobs()
 
   it('comes to two consumers, and is worked once', async () => {
-    const run = await job('- {at: worker.receive, then: duplicate}')
-    expect(run.injected()).toMatchObject([{ operation: 'worker.receive', effect: 'duplicate' }])
+    const run = await job(`- {at: worker.receive, then: duplicate}
+- {name: second, at: worker.receive, then: {delay: 1ms}}`)
+    await run.event('fault.injected', ({ rule }) => rule === 'second')
+    expect(run.injected()).toMatchObject([
+      { effect: 'duplicate', attempt: 1 },
+      { rule: 'second', attempt: 2 },
+    ])
     expect(run.mails).toHaveLength(6)
   })
 
@@ -236,12 +251,16 @@ describe('the inbox', () => {
     ['reset', 2, 1],
     ['answer-lost', 2, 1],
     ['duplicate', 1, 2],
-    ['{delay: 20ms}', 1, 1],
   ])('%s: the mail is sent after %i attempts, %i of it arrive', async (effect, attempts, arrive) => {
     const run = await job(`- {at: inbox.accept, when: {recipient: person2@*, times: 1}, then: ${effect}}`, people(2))
     expect(run.injected()).toMatchObject([{ operation: 'inbox.accept' }])
     expect(run.rows[1]).toMatchObject({ status: 'sent', attempts })
     expect(run.mails.filter((address) => address === 'person2')).toHaveLength(arrive)
+  })
+
+  it('may be slow', async () => {
+    const run = await job('- {at: inbox.accept, then: {delay: 150ms}}', people(2))
+    expect(run.events('pass.ended')[0]?.milliseconds).toBeGreaterThanOrEqual(150)
   })
 
   it('a final refusal is a permanent failure', async () => {

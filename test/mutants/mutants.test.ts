@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { canaryId, receiverCases } from '../../contracts/checks/receiver/index.ts'
 import { dialects, type Dialect } from '../../contracts/job.ts'
 import { checkReceiver, type CaseResult } from '../../emulator/check/receiver.ts'
+import { judge } from '../../emulator/worker/observer/judge.ts'
+import { badJobs } from './jobs.ts'
 import { closed, mutants } from './mutants.ts'
 import { createReceiver, type Parts } from './receiver.ts'
+import { rightWorker, wrongWorkers } from './workers.ts'
 
 async function check(
   dialect: Dialect,
@@ -42,4 +45,50 @@ it.each(closed)('a receiver that $does is one failure, with one diagnosis', asyn
   expect(results[0]?.reason).toMatch(says)
   expect(ids(results, 'pass')).toEqual([])
   expect(ids(results, 'skip')).toHaveLength(results.length - 1)
+})
+
+const late = 100_000
+
+it.each(wrongWorkers)('a worker that $does is found by the judge of workers', ({ seen, finds }) => {
+  expect(judge(rightWorker, late)).toEqual([])
+  expect(judge(seen, late).map(({ code }) => code)).toEqual([finds])
+})
+
+it('has each of the nineteen mistakes, and tells who finds it', async () => {
+  const rows = [
+    ...mutants.map(({ does, case: made, also = [], mistake, dialect = 'spec' }) => ({
+      mistake,
+      wrong: `a receiver that ${does}`,
+      found: `check moodle (${dialect}): ${[made, ...also].join(', ')}`,
+    })),
+    ...closed.map(({ does, mistake }) => ({
+      mistake,
+      wrong: `a receiver that ${does}`,
+      found: `check moodle (spec): ${canaryId}`,
+    })),
+    ...badJobs.map(({ does, mistake, finds }) => ({
+      mistake,
+      wrong: `a job that ${does}`,
+      found: `check job: ${finds}`,
+    })),
+    ...wrongWorkers.map(({ does, mistake, finds }) => ({
+      mistake,
+      wrong: `a worker that ${does}`,
+      found: `offload up --worker …: ${finds}`,
+    })),
+  ].toSorted((a, b) => (a.mistake ?? 99) - (b.mistake ?? 99))
+  const found = new Set(rows.map(({ mistake }) => mistake))
+  expect(Array.from({ length: 19 }, (_, index) => index + 1).filter((mistake) => !found.has(mistake))).toEqual([])
+
+  const table = [
+    '# What is wrong, and which case finds it',
+    '',
+    'Written by `mutants.test.ts` (`vitest -u`); the numbers are those of the mistakes in `contracts/checks/README.md`.',
+    '',
+    '| mistake | wrong | found by |',
+    '|---|---|---|',
+    ...rows.map(({ mistake, wrong, found: by }) => `| ${mistake ?? ''} | ${wrong} | ${by} |`),
+    '',
+  ].join('\n')
+  await expect(table).toMatchFileSnapshot('TABLE.md')
 })

@@ -90,8 +90,9 @@ export const right: Parts = {
   parse(body) {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
     if (text.startsWith('\ufeff') || scanJson(text) !== undefined) throw new Error('malformed')
-    if (/(?<!\\)\\ud[89a-f]/i.test(JSON.stringify(JSON.parse(text)))) throw new Error('half a pair')
-    return JSON.parse(text)
+    const payload: unknown = JSON.parse(text)
+    if (/(?<!\\)\\ud[89a-f]/i.test(JSON.stringify(payload))) throw new Error('half a pair')
+    return payload
   },
   fresh: (timestamp, seconds) => Number.isInteger(timestamp) && Math.abs(seconds - Number(timestamp)) <= 300,
   validate(payload, dialect) {
@@ -102,7 +103,7 @@ export const right: Parts = {
   row: (job, { userid, email }, nth) =>
     userid === undefined
       ? job.rows.filter((row) => row.email === email)[nth]
-      : job.rows.find((row) => String(row.userid) === String(userid)),
+      : job.rows.find((row) => JSON.stringify(row.userid) === JSON.stringify(userid)),
   merge(row, update) {
     if (ranks.indexOf(update.status) <= ranks.indexOf(row.status)) return
     row.status = update.status

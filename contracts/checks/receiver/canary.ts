@@ -18,6 +18,21 @@ export const forgedRequest = (context: CaseContext): WireRequest =>
     ? withFields(context, (fields) => ({ ...fields, token: 'forged' }))
     : altered(context, 'secret')
 
+/** Asked where the valid one was refused for its signature: what is accepted instead tells why. */
+export const probes = (context: CaseContext): readonly { readonly request: WireRequest; readonly says: string }[] =>
+  context.dialect === 'plugin'
+    ? []
+    : [
+        {
+          request: altered(context, 'secret-empty'),
+          says: 'one signed with an empty secret is accepted: the site has none, and anybody can forge callbacks; set cloud_callback_secret',
+        },
+        {
+          request: altered(context, 'secret-newline'),
+          says: 'one signed with the secret and a line break is accepted: the setting was pasted with one; save it again without',
+        },
+      ]
+
 /** What the answer to a valid callback for a known job means: one diagnosis. */
 export function judgeCanary(context: CaseContext, request: WireRequest, answer: WireAnswer, url: string): Judgement {
   if (isAccepted(answer) && !looksLikePage(answer)) return pass(`accepted with ${answer.status}`, 'answer')

@@ -53,6 +53,8 @@ export const sequence = (given: Given & Pick<ReceiverCase, 'plan' | 'judge'>): R
 
 const unsignedReason = 'the dialect names no way to authenticate a callback'
 
+/** The dialects that name no way to authenticate; `X-Signature` goes with them, and may be checked. */
+export const unsignedOnly: Except = { spec: 'the other cases look closer', plugin: 'the token is what counts' }
 export const signedOnly: Except = { detailed: unsignedReason, flow: unsignedReason, plugin: 'the token is what counts' }
 export const tokenOnly: Except = {
   spec: 'there is no token in the body',

@@ -31,7 +31,7 @@ function broken(answer: WireAnswer): string | undefined {
 
 const answersOf = ({ exchanges }: Observation): WireAnswer[] => exchanges.flatMap(({ answers }) => answers)
 
-export const lastSnapshot = ({ exchanges, before }: Observation): Snapshot | undefined =>
+const lastSnapshot = ({ exchanges, before }: Observation): Snapshot | undefined =>
   exchanges.at(-1)?.after ?? (exchanges.length === 0 ? before : undefined)
 
 /** The first answer that is wrong whatever the case. */

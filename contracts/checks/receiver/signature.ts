@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { alterCallback, type AlterationName } from '../../alterations.ts'
 import { sign } from '../../signature.ts'
 import type { CaseContext, ReceiverCase, WireRequest } from './case.ts'
-import { refused, signedOnly, tokenOnly } from './define.ts'
+import { refused, signedOnly, tokenOnly, unsignedOnly } from './define.ts'
 import { altered, bodyText, callback, withFields, withHeaders, withSignature } from './requests.ts'
 
 const compare =
@@ -84,6 +84,14 @@ export const signatureCases: readonly ReceiverCase[] = [
   signature('other-body', 'a signature of another body is refused', (context) =>
     withSignature(context, (body) => sign(context.secret, Buffer.concat([body, Buffer.from('x')]))),
   ),
+  refused({
+    id: 'signature/forged',
+    title: 'a callback under a wrong signature is refused, though the dialect names none',
+    fix: `whoever reaches the address can forge callbacks: X-Signature comes with each, so ${compare}`,
+    level: 'advised',
+    except: unsignedOnly,
+    send: byAlteration('secret'),
+  }),
   refused({
     id: 'signature/as-token',
     title: 'the callback secret in the body is no substitute for a signature',

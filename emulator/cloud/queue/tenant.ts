@@ -16,5 +16,6 @@ export function tenantOf(attributes: MessageAttributes | undefined, body: string
     return undefined
   }
   const fields = (typeof job === 'object' && job !== null ? job : {}) as Record<string, unknown>
-  return String(names.map((name) => fields[name]).find((value) => value !== undefined && value !== null) ?? 0)
+  const found = names.map((name) => fields[name]).find((value) => value !== undefined && value !== null) ?? 0
+  return typeof found === 'string' ? found : JSON.stringify(found)
 }

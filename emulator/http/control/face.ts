@@ -131,6 +131,8 @@ export function controlFace(deps: ControlDeps): FastifyPluginAsync {
 
     scope.get('/health', () => ({ status: 'ok', ...deps.health() }))
     scope.get('/stats', () => deps.stats())
+    // Imported when it is asked for: few ask, and all would wait for it at the start.
+    scope.get('/openapi.json', async () => (await import('../../../contracts/export/openapi.ts')).openApiDocument())
 
     scope.get('/jobs', (request) => {
       const { limit } = pageQuery.parse(request.query)

@@ -1,17 +1,17 @@
 import { lookup as systemLookup } from 'node:dns/promises'
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestOptions,
+} from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import type { Clock } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import { isLoopbackName, type HostRules } from './host-rules.ts'
-import {
-  answerLimit,
-  CallbackFailure,
-  type CallbackAnswer,
-  type CallbackPost,
-  type FailureKind,
-} from './transport.ts'
+import { answerLimit, CallbackFailure, type CallbackAnswer, type CallbackPost, type FailureKind } from './transport.ts'
 
 /** Any request: for callbacks, and for those that a receiver must refuse. */
 export interface HttpPost extends Omit<CallbackPost, 'headers' | 'body'> {
@@ -134,7 +134,7 @@ export function createHttpTransport({
         lookup: pinned,
         headers: {
           host: url.host,
-          ...(headers as RequestOptions['headers']),
+          ...(headers as OutgoingHttpHeaders),
           ...(chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': bytes.length }),
         },
         ...(url.username === '' ? {} : { auth: decodeURIComponent(`${url.username}:${url.password}`) }),

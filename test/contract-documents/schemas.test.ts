@@ -1,0 +1,122 @@
+import * as fc from 'fast-check'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { decodeCallback, decodeJob, encodeCallback, encodeJob } from '../../contracts/dialects/index.ts'
+import { messageSchema } from '../../contracts/export/schemas.ts'
+import { dialects, type Dialect, type JsonObject } from '../../contracts/job.ts'
+import { jobStatuses } from '../../contracts/status.ts'
+import { anyJob } from '../contracts/jobs.ts'
+import { compile } from './validator.ts'
+
+const validators = new Map(
+  await Promise.all(
+    dialects.map(async (dialect) => {
+      const [job, callback] = await Promise.all([
+        compile(messageSchema(dialect, 'job')),
+        compile(messageSchema(dialect, 'callback')),
+      ])
+      return [dialect, { job, callback }] as const
+    }),
+  ),
+)
+const validatorsOf = (dialect: Dialect) => validators.get(dialect) ?? { job: () => false, callback: () => false }
+
+/** Why the reader refuses what a schema cannot: see `unsayable` in `contracts/export/words.ts`. */
+const unsayable = /with other content|nested deeper|characters: at most|is longer than|valid JSON|URL|in JSON|firstname or lastname/
+
+// Names of every dialect, and values that are right in one place and wrong in another.
+const names = [
+  ...['job_id', 'job_uuid', 'tenant_id', 'companyid', 'company_id', 'type', 'recipients', 'template_data', 'timestamp'],
+  ...['action_type', 'callback_url', 'callback_secret', 'custom_html', 'custom_subject', 'payload_summary', 'created_at'],
+  ...['subject', 'html', 'courseid', 'created_by', 'template_id', 'generate_certificate', 'parent_job_id'],
+]
+const rowNames = ['userid', 'id', 'email', 'firstname', 'lastname', 'recipient_data', 'password', 'course', 'license_code']
+const values = fc.oneof(
+  fc.constantFrom<unknown>(null, '', 'a', 'both', 0, 1, 7, -1, 1.5, true, [], {}, [1], { subject: 'S' }, { subject: 3 }),
+  fc.constantFrom<unknown>('send_welcome', 'http://a.test/', 'HTTPS://a.test', 'ftp://a', 'http://[', '12', '{}', '{"a"', '0x1'),
+  fc.constantFrom<unknown>('x'.repeat(65), 'x'.repeat(1100), 2 ** 53, -(2 ** 53), 'a\u0000', '{"firstname":5}'),
+  fc.constant(undefined),
+)
+
+describe.each(dialects)('the schemas of %s', (dialect) => {
+  const { job: validJob, callback: validCallback } = validatorsOf(dialect)
+
+  it('take every job that the plugin may write, as the reader does', () => {
+    fc.assert(
+      fc.property(anyJob, (job) => {
+        const body = encodeJob(job, dialect)
+        expect(validJob(body)).toBe(true)
+        expect(decodeJob(body, { dialect }).ok).toBe(true)
+      }),
+    )
+  })
+
+  it('judge a changed job as the reader does, but for what no schema can say', () => {
+    const change = fc.tuple(fc.boolean(), fc.constantFrom(...names), fc.constantFrom(...rowNames), values)
+    fc.assert(
+      fc.property(anyJob, fc.array(change, { minLength: 1, maxLength: 3 }), (job, changes) => {
+        const body = encodeJob(job, dialect)
+        for (const [inRow, name, rowName, value] of changes) {
+          const rows = body['recipients']
+          const first: unknown = Array.isArray(rows) ? rows[0] : undefined
+          if (inRow && typeof first === 'object' && first !== null) set(first as JsonObject, rowName, value)
+          else set(body, name, value)
+        }
+        const read = decodeJob(body, { dialect })
+        const valid = validJob(body)
+        if (read.ok) expect({ body, valid }).toEqual({ body, valid: true })
+        else if (valid) for (const { path, reason } of read.issues) expect(`${path}: ${reason}`).toMatch(unsayable)
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  it('take every callback that Offload writes, as the reader does', () => {
+    const update = fc.record(
+      {
+        key: fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme-ascii' }),
+        userid: fc.integer({ min: 1 }),
+        email: fc.emailAddress(),
+        status: fc.constantFrom('sent' as const, 'failed' as const),
+        certificateUrl: fc.webUrl(),
+        timeSent: fc.nat(),
+        error: fc.string(),
+        messageId: fc.string(),
+        attempts: fc.nat(),
+      },
+      { requiredKeys: ['key', 'email', 'status', 'attempts'] },
+    )
+    const content = fc.record({
+      dialect: fc.constant(dialect),
+      jobId: fc.oneof(fc.uuid(), fc.nat()),
+      tenant: fc.nat(),
+      status: fc.constantFrom(...jobStatuses),
+      sent: fc.nat(),
+      failed: fc.nat(),
+      updates: fc.array(update, { maxLength: 4 }),
+    })
+    fc.assert(
+      fc.property(content, (given) => {
+        const body: unknown = JSON.parse(encodeCallback(given, { secret: 's', token: 't', now: 1.7e12 }).body)
+        expect(validCallback(body)).toBe(true)
+        expect(decodeCallback(body, dialect).ok).toBe(true)
+        if (typeof body === 'object') set(body as JsonObject, dialect === 'detailed' ? 'result' : 'job_id', undefined)
+        expect(validCallback(body)).toBe(false)
+      }),
+    )
+  })
+})
+
+const vectors = join(import.meta.dirname, '../contracts/vectors')
+it.each(readdirSync(vectors))("the documents' own example %s fits its schema", (file) => {
+  const [, dialect, message] = /^(\w+?)-.*?(job|callback)\.json$/.exec(file) ?? []
+  const { job, callback } = validatorsOf(dialect as Dialect)
+  const valid = message === 'job' ? job : callback
+  expect(valid(JSON.parse(readFileSync(join(vectors, file), 'utf8')))).toBe(true)
+})
+
+function set(object: JsonObject, name: string, value: unknown): void {
+  if (value === undefined) delete object[name]
+  else Object.assign(object, { [name]: structuredClone(value) })
+}
