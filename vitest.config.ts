@@ -4,6 +4,9 @@ import { listSkips } from './test/tooling/list-skips.ts'
 // .ci/run counts tests from this file.
 const report = process.env['OFFLOAD_TEST_REPORT']
 
+// What CI alone runs: minutes of it, or many processes.
+const slow = ['test/slow/**/*.test.ts', 'test/**/*.slow.test.ts']
+
 export default defineConfig({
   test: {
     globals: false,
@@ -16,8 +19,8 @@ export default defineConfig({
     reporters: ['default', listSkips(), ...(report === undefined ? [] : ['json'])],
     ...(report === undefined ? {} : { outputFile: { json: report } }),
     projects: [
-      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/slow/**'] } },
-      { extends: true, test: { name: 'slow', include: ['test/slow/**/*.test.ts'], testTimeout: 600_000 } },
+      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: slow } },
+      { extends: true, test: { name: 'slow', include: slow, testTimeout: 600_000 } },
     ],
   },
 })

@@ -122,7 +122,7 @@ function jobOf(world: World, index: Index, { ids, tenant, answer }: Performed): 
   const inMoodle = ids.flatMap((job) => world.emulator.moodle.job(job)?.status ?? [])
   const inState = (wanted: string) => callbacks.filter(({ state }) => state === wanted).length
   return {
-    status: states.length === 0 ? 'nothing of it is known' : together(states.map(({ status }) => status)),
+    status: states.length === 0 ? 'not in the cloud' : together(states.map(({ status }) => status)),
     statuses: statusesOf(lines),
     ...(inMoodle.length === 0 ? {} : { moodle: together(inMoodle) }),
     jobs: states.length,

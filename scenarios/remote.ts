@@ -134,7 +134,7 @@ function observedOf(answer: z.output<typeof submitted>, jobs: readonly JobAnswer
     to === undefined ? [] : [Date.parse(to) - Date.parse(from)],
   )
   return {
-    status: statuses.length === 0 ? 'nothing of it is known' : statuses.join(', '),
+    status: statuses.length === 0 ? 'not in the cloud' : statuses.join(', '),
     jobs: jobs.length,
     recipients: sum(({ totals }) => totals.recipients),
     sent: sum(({ totals }) => totals.sent),

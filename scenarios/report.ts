@@ -10,6 +10,8 @@ export const reportFiles: Readonly<Record<Reporter, string>> = {
 
 /** A result with the command that repeats it. */
 export interface Reported extends ScenarioResult {
+  /** As every verdict has one: the scenario's name. */
+  readonly id: string
   readonly file: string
   readonly again: string
 }

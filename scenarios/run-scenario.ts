@@ -74,6 +74,10 @@ function whyNot(scenario: ReadScenario, { real = false, on }: RunOptions): strin
   if ((real || on !== undefined) && scenario.virtual_only !== undefined) {
     return `in virtual time only: ${scenario.virtual_only}`
   }
+  const kills = scenario.steps.some(
+    (step) => step === 'crash' || (typeof step === 'object' && step.crash !== undefined),
+  )
+  if (real && kills) return 'in virtual time only: it kills the emulator, which is in this process'
   const refused = on === undefined ? undefined : notRemote(scenario)
   return refused === undefined ? undefined : `not on an emulator that is running already: ${refused}`
 }

@@ -199,7 +199,6 @@ export const scenarioSchema = z.strictObject({
 })
 
 export type Scenario = z.output<typeof scenarioSchema>
-export type ScenarioInput = z.input<typeof scenarioSchema>
 export type ScenarioJob = z.output<typeof job>
 export type Step = z.output<typeof step>
 export type StepObject = z.output<typeof stepObject>

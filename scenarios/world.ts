@@ -57,68 +57,43 @@ export async function virtualWorld({ seed, config, start }: WorldOptions): Promi
 const lookEveryMs = 100
 const longestRealMs = 20 * 60_000
 
-/** An emulator on free ports, in real time; its state outlives it in this process. */
+/** An emulator on free ports, in real time; its state outlives a restart. It cannot be killed: it is in this process. */
 export async function realWorld({ seed, config }: WorldOptions): Promise<World> {
   const clock = systemClock()
   const memory = openMemory()
   let settings = config
-  let session = memory.session()
-  let killed = false
-  const boot = () => createEmulator({ ...settings, seed, port: 0, smtp_port: 0, inbox_port: 0, store: session })
-  let emulator = await boot()
-
-  const startAgain = async () => {
-    session.kill()
-    // Its ports are closed; nothing that it would have written is.
-    await emulator.stop().catch(() => undefined)
-    session = memory.session()
-    killed = false
-    emulator = await boot()
+  const boot = (ports: ConfigInput) => createEmulator({ ...settings, ...ports, seed, store: memory.session() })
+  let emulator = await boot({ port: 0, smtp_port: 0, inbox_port: 0 })
+  // Jobs name the address that their callbacks go to, so it stays.
+  const ports = {
+    port: new URL(emulator.url).port,
+    smtp_port: emulator.smtp.split(':').at(-1),
+    inbox_port: new URL(emulator.inbox).port,
   }
+  const cannot = () => new Error('an emulator in this process cannot be killed in real time')
 
   return {
     get emulator() {
       return emulator
     },
-    get killed() {
-      return killed
-    },
+    killed: false,
     now: () => clock.now(),
     tolerance: [600, 3000],
-    during: (work) =>
-      new Promise((resolve, reject) => {
-        const unsubscribe = emulator.journal.subscribe(() => {
-          if (killed) end(() => reject(new Error('the process was killed meanwhile')))
-        })
-        const end = (settle: () => void) => {
-          unsubscribe()
-          settle()
-        }
-        work(emulator).then(
-          (value) => end(() => resolve(value)),
-          (error: Error) => end(() => reject(error)),
-        )
-      }),
+    during: (work) => work(emulator),
     wait: (ms) => sleep(clock, ms),
     async end(limitMs = longestRealMs) {
       const until = clock.now() + Math.min(limitMs, longestRealMs)
-      while (!killed && !emulator.evidence.ended() && clock.now() < until) await sleep(clock, lookEveryMs)
-      return !killed && emulator.evidence.ended()
+      while (!emulator.evidence.ended() && clock.now() < until) await sleep(clock, lookEveryMs)
+      return emulator.evidence.ended()
     },
     async restart(changes) {
       settings = { ...settings, ...changes }
       await emulator.stop()
-      session = memory.session()
-      emulator = await boot()
+      emulator = await boot(ports)
     },
-    crash: startAgain,
-    killAfter(entries) {
-      let left = entries
-      emulator.journal.subscribe(() => {
-        if (--left > 0 || killed) return
-        session.kill()
-        killed = true
-      })
+    crash: () => Promise.reject(cannot()),
+    killAfter() {
+      throw cannot()
     },
     async stop() {
       await emulator.stop()

@@ -11,6 +11,7 @@ import {
   type Polarity,
 } from './change.ts'
 import { compareParts, compareSchemas, type Roots } from './schema.ts'
+import { objectOf, textOf } from './values.ts'
 
 /** Who sends the request of an operation, and who the answer. */
 interface Sides {
@@ -132,7 +133,7 @@ function compareParameters(
 ) {
   const asFields = ({ parameters }: JsonObject): JsonObject => {
     const list = (Array.isArray(parameters) ? parameters : []).map(objectOf)
-    const label = (one: JsonObject) => `${String(one['in'])} ${String(one['name'])}`
+    const label = (one: JsonObject) => `${textOf(one['in'])} ${textOf(one['name'])}`
     return {
       type: 'object',
       properties: Object.fromEntries(list.map((one) => [label(one), one['schema'] ?? {}])),
@@ -256,6 +257,3 @@ export function polarityOf(schema: JsonObject): Polarity {
   if (schema['x-sent-by'] === 'plugin') return sentByPlugin
   return schema['x-sent-by'] === 'cloud' ? sentToReceiver : answerToPlugin
 }
-
-const objectOf = (value: Json | undefined): JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}

@@ -1,6 +1,7 @@
 import { canonical } from '../dialects/canonical.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { Difference, Effect } from './change.ts'
+import { objectOf } from './values.ts'
 
 /** The two documents that references lead into. */
 export interface Roots {
@@ -75,7 +76,7 @@ function compareAlternative(before: JsonObject, after: JsonObject, path: string,
   comparePattern(before['pattern'], after['pattern'], tell)
   compareRules(listOf(before['allOf']), listOf(after['allOf']), tell)
   for (const name of opaque) {
-    if (text(before[name]) !== text(after[name])) tell(`${name} has changed`, 'unclear')
+    if (text(bare(before[name] ?? null)) !== text(bare(after[name] ?? null))) tell(`${name} has changed`, 'unclear')
   }
   const [closed, closedNow] = [before['additionalProperties'] === false, after['additionalProperties'] === false]
   if (closed !== closedNow)
@@ -210,9 +211,12 @@ function unequal(before: readonly JsonObject[], after: readonly JsonObject[]): [
   return [gone, rest]
 }
 
-/** Without the words for people. */
+/** Without the words for people, and with lists in order: no list of a schema that is compared whole has one of its own. */
 function bare(given: Json): Json {
-  if (Array.isArray(given)) return given.map(bare)
+  if (Array.isArray(given)) {
+    const texts = given.map((one) => text(bare(one)))
+    return texts.sort().map((one) => JSON.parse(one) as Json)
+  }
   if (typeof given !== 'object' || given === null) return given
   const entries = Object.entries(given).filter(
     ([name, inner]) => !(['description', 'title', '$comment'].includes(name) && typeof inner === 'string'),
@@ -225,7 +229,5 @@ const text = (value: Json | undefined): string => (value === undefined ? 'nothin
 const list = (values: readonly Json[]) => values.map(text).join(', ')
 const listOf = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : [])
 const namesOf = (value: Json | undefined): ReadonlySet<string> => new Set(listOf(value).map(String))
-const objectOf = (value: Json | undefined): JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}
 const valuesOf = (schema: JsonObject): readonly Json[] | undefined =>
   schema['const'] === undefined ? (Array.isArray(schema['enum']) ? schema['enum'] : undefined) : [schema['const']]

@@ -1,6 +1,7 @@
 import { canonical } from '../dialects/canonical.ts'
 import type { Json, JsonObject } from '../json.ts'
 import type { Change } from './change.ts'
+import { textOf } from './values.ts'
 
 /** The vectors of two versions, by name: another verdict breaks receivers; other bytes only ask for a look. */
 export function compareVectors(before: JsonObject, after: JsonObject, file: string): Change[] {
@@ -30,11 +31,11 @@ export function compareVectors(before: JsonObject, after: JsonObject, file: stri
 
 function byName(document: JsonObject): Map<string, JsonObject> {
   const vectors = Array.isArray(document['vectors']) ? document['vectors'] : []
-  return new Map(vectors.filter(isObject).map((vector) => [String(vector['name']), vector]))
+  return new Map(vectors.filter(isObject).map((vector) => [textOf(vector['name']), vector]))
 }
 
 const isObject = (value: Json): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const said = (vector: JsonObject | undefined) =>
-  `${String(vector?.['title'])}, ${vector === undefined ? '' : done(vector)}`
+  `${textOf(vector?.['title'])}, ${vector === undefined ? '' : done(vector)}`
 const done = ({ verdict }: JsonObject) => (verdict === 'accept' ? 'accepted' : 'refused')

@@ -43,8 +43,7 @@ function ownNameRules(form: DialectForm): JsonObject[] {
     )
     return foreign.map((name) => ({
       description: `${name} is another dialect's name for ${own}: it is refused where ${own} is missing.`,
-      if: given(name as string),
-      then: given(own),
+      anyOf: [{ not: given(name as string) }, given(own)],
     }))
   })
 }

@@ -1,5 +1,5 @@
 /** What the documents say about a field, by its name; the same name means the same in every dialect. */
-export const fieldWords: Readonly<Record<string, string>> = {
+const fieldWords: Readonly<Record<string, string>> = {
   action_type: 'Mail, a certificate, or both.',
   artifact_url: 'Link to the certificate.',
   attempts: 'How often the recipient was tried.',
@@ -59,6 +59,6 @@ export const jobWords: Readonly<Record<string, string>> = {
 /** Rules of a job message that JSON Schema cannot say; the reader holds them. */
 export const unsayable =
   'Beyond this schema a job is refused where one userid (or row id) has two contents, where JSON nests deeper than 64 ' +
-  'levels or has a name twice in an object, where a recipient is longer than 65,536 characters, or where callback_url ' +
-  'is no URL. Lengths are counted in UTF-16 units by the reader. On SQS the type may also come as the message ' +
+  'levels or has a name twice in an object, where a recipient is longer than 65,536 characters, where a string ' +
+  'that should hold JSON holds none or lacks what is needed, or where callback_url is no URL. Lengths are counted in UTF-16 units by the reader. On SQS the type may also come as the message ' +
   'attribute JobType.'

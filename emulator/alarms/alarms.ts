@@ -133,7 +133,12 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
     looking = true
     setImmediate(() => {
       looking = false
-      if (running) for (const name of byQueue) look(name)
+      if (!running) return
+      try {
+        for (const name of byQueue) look(name)
+      } catch (error) {
+        onError(error)
+      }
     })
   }
 

@@ -1,13 +1,39 @@
 import type { WireRequest } from '../../contracts/checks/receiver/index.ts'
 
-/** Values that stay out of a report, by the variable that holds them. */
-export type Secrets = Readonly<Record<string, string>>
+/** A value that stays out of a report, and what a shell writes for it: `$OFFLOAD_PLUGIN_TOKEN`. */
+export interface Secret {
+  readonly value: string
+  readonly shell: string
+}
+
+/** The values of variables, and what a case makes of them: one cut at its end, one as JSON writes it. */
+export function secretsOf(variables: Readonly<Record<string, string>>): Secret[] {
+  return Object.entries(variables)
+    .flatMap(([name, value]): Secret[] => [
+      { value, shell: `$${name}` },
+      { value: JSON.stringify(value).slice(1, -1), shell: `$${name}` },
+      { value: value.slice(0, -1), shell: `\${${name}%?}` },
+    ])
+    .filter(({ value }) => value.length >= shortestSecret)
+}
+
+/** A text without its secrets. */
+export function hidden(text: string, secrets: readonly Secret[]): string {
+  return secrets.reduce((shown, { value }) => shown.replaceAll(value, '***'), text)
+}
+
+// What is shorter stands in many a text by chance.
+const shortestSecret = 4
 
 // Longer runs of one character are made by the shell.
 const shortestRun = 100
 
 /** A line for a POSIX shell that sends the request again, byte for byte; secrets are taken from variables. */
-export function curlOf({ method, headers, body, chunked }: WireRequest, url: string, secrets: Secrets): string {
+export function curlOf(
+  { method, headers, body, chunked }: WireRequest,
+  url: string,
+  secrets: readonly Secret[],
+): string {
   const words = ['curl', '-sS', '-i']
   if (method !== 'POST' || body.length === 0) words.push('-X', method)
   for (const [name, value] of headers) words.push('-H', quoted(value === '' ? `${name};` : `${name}: ${value}`))
@@ -18,7 +44,7 @@ export function curlOf({ method, headers, body, chunked }: WireRequest, url: str
 }
 
 /** The command that writes the body. */
-function bodyOf(body: Uint8Array, secrets: Secrets): string {
+function bodyOf(body: Uint8Array, secrets: readonly Secret[]): string {
   const parts: string[] = []
   let from = 0
   const write = (to: number) => {
@@ -40,19 +66,25 @@ function bodyOf(body: Uint8Array, secrets: Secrets): string {
   return parts.length === 1 ? (parts[0] ?? '') : `{ ${parts.join('; ')}; }`
 }
 
-function printf(text: string, secrets: Secrets): string {
+function printf(text: string, secrets: readonly Secret[]): string {
   const values: string[] = []
-  let format = text.replace(/[\\%]/g, (character) => (character === '%' ? '%%' : '\\\\'))
-  format = format.replace(/[^\x20-\x7e]/g, octal)
-  for (const [variable, value] of Object.entries(secrets)) {
-    if (value.length < 4) continue
-    format = format.replaceAll(value, () => {
-      values.push(`"$${variable}"`)
+  // Secrets are found before anything is escaped; every second part is one.
+  const parts =
+    secrets.length === 0
+      ? [text]
+      : text.split(new RegExp(`(${secrets.map(({ value }) => literally(value)).join('|')})`))
+  const format = parts
+    .map((part, index) => {
+      if (index % 2 === 0)
+        return part.replace(/[\\%]/g, (character) => character.repeat(2)).replace(/[^\x20-\x7e]/g, octal)
+      values.push(`"${secrets.find(({ value }) => value === part)?.shell}"`)
       return '%s'
     })
-  }
+    .join('')
   return ['printf', quoted(format), ...values].join(' ')
 }
+
+const literally = (text: string): string => text.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')
 
 const octal = (character: string): string =>
   /[\x20-\x5b\x5d-\x7e]/.test(character) ? character : `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`

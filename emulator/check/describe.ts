@@ -1,5 +1,5 @@
 import type { Finding } from '../../contracts/checks/verdict.ts'
-import { curlOf, type Secrets } from './curl.ts'
+import { curlOf, hidden, type Secret } from './curl.ts'
 import type { CaseResult } from './receiver.ts'
 
 /** One request as it was sent, and its answers; secrets taken out. */
@@ -37,7 +37,7 @@ const shownBytes = 2000
 
 export function describeCase(
   { exchanges, evidence, leaves, id, title, level, verdict, reason, fix }: CaseResult,
-  { url, secrets, again }: { url: string; secrets: Secrets; again: string },
+  { url, secrets, again }: { url: string; secrets: readonly Secret[]; again: string },
 ): Described {
   const shown = exchanges.map(({ request, answers }): DescribedExchange => ({
     request: {
@@ -72,9 +72,3 @@ export function describeCase(
 }
 
 const beginning = (text: string): string => (text.length > shownBytes ? `${text.slice(0, shownBytes)}…` : text)
-
-function hidden(text: string, secrets: Secrets): string {
-  let shown = text
-  for (const secret of Object.values(secrets)) if (secret.length >= 4) shown = shown.replaceAll(secret, '***')
-  return shown
-}

@@ -1,6 +1,6 @@
 /**
- * Runs inside Moodle (`php -r`): answers each line of JSON on stdin, `{"jobs": [ids]}`, with one line on stdout, of the
- * tables of the plugin that are there. It reads and writes nothing else; names, passwords and payloads do not leave PHP.
+ * Runs inside Moodle (`php -r`): answers each line of JSON on stdin with one line on stdout: `{"jobs": [ids]}` of the
+ * tables of the plugin, `{"settings": URL}` of Moodle's settings, and whether its curl reaches that URL (null asks nobody). It reads and writes nothing else; names, passwords and payloads do not leave PHP.
  * The columns' names are those of all three documents: `jobid` (specification), `job_uuid` (detailed plan), `job_id` or
  * `id` (flow diagrams, and the plugin in use).
  */
@@ -68,10 +68,35 @@ function offload_tables(array $wanted): array {
     return ['digest' => hash('sha256', json_encode($all, JSON_INVALID_UTF8_SUBSTITUTE)), 'jobs' => (object)$found];
 }
 
+function offload_settings(?string $url): array {
+    global $CFG;
+    $config = get_config('local_manireports') ?: new stdClass();
+    $text = fn($value) => is_string($value) && $value !== '' ? $value : null;
+    $found = [
+        'wwwroot' => $CFG->wwwroot,
+        'release' => $text($CFG->release ?? null),
+        'blockedHosts' => $CFG->curlsecurityblockedhosts ?? '',
+        'allowedPorts' => $CFG->curlsecurityallowedport ?? '',
+        'mode' => $text($config->cloud_mode ?? null),
+        'queueUrl' => $text($config->sqs_queue_url ?? null),
+        'sdk' => class_exists('Aws\\Sdk') ? \Aws\Sdk::VERSION : null,
+        'endpoint' => $text(getenv('AWS_ENDPOINT_URL_SQS')) ?? $text(getenv('AWS_ENDPOINT_URL')),
+    ];
+    if ($url !== null) {
+        require_once($CFG->libdir . '/filelib.php');
+        $curl = new curl();
+        $answer = (string)$curl->get($url . '/health', [], ['CURLOPT_CONNECTTIMEOUT' => 3, 'CURLOPT_TIMEOUT' => 5]);
+        $status = (int)($curl->get_info()['http_code'] ?? 0);
+        $found['reached'] = ['status' => $status, 'words' => $status === 200 ? '' : substr($curl->error ?: $answer, 0, 200)];
+    }
+    return ['settings' => $found];
+}
+
 offload_say(['ready' => true]);
 while (($line = fgets(STDIN)) !== false) {
     try {
-        offload_say(offload_tables(json_decode($line, true)['jobs']));
+        $asked = json_decode($line, true);
+        offload_say(isset($asked['jobs']) ? offload_tables($asked['jobs']) : offload_settings($asked['settings']));
     } catch (Throwable $error) {
         offload_say(['error' => get_class($error) . ': ' . $error->getMessage()]);
     }

@@ -8,6 +8,7 @@ import {
 } from '../../contracts/checks/receiver/index.ts'
 import { dialects, type Dialect } from '../../contracts/job.ts'
 import { nearest } from '../../contracts/nearest.ts'
+import { secretsOf } from '../check/curl.ts'
 import { describeCase, type Described } from '../check/describe.ts'
 import { checkReceiver } from '../check/receiver.ts'
 import {
@@ -124,7 +125,7 @@ async function checkMoodle(options: MoodleOptions): Promise<void> {
     const { target, why } = await (options.standIn === true
       ? standIn(dialect, closing)
       : real(options, dialect, closing))
-    const secrets = { OFFLOAD_CALLBACK_SECRET: target.secret, OFFLOAD_PLUGIN_TOKEN: target.token }
+    const secrets = secretsOf({ OFFLOAD_CALLBACK_SECRET: target.secret, OFFLOAD_PLUGIN_TOKEN: target.token })
     const shownUrl = options.standIn === true ? 'the stand-in' : target.url
     terminal.say(
       `${terminal.style('bold', shownUrl)} as \`${dialect}\`${dialect === 'detailed' ? ', whose callback no document gives: its body is our invention' : ''}`,
@@ -260,8 +261,8 @@ async function tablesOf(
   closing: (() => void | Promise<void>)[],
 ): Promise<Tables | undefined> {
   if (php === undefined) return undefined
-  const { openPhpTables } = await import('../check/php-tables.ts')
-  const tables = await openPhpTables({ command: php, root: moodleRoot, clock: systemClock() })
+  const { openPhpMoodle } = await import('../check/php-moodle.ts')
+  const tables = await openPhpMoodle({ command: php, root: moodleRoot, clock: systemClock() })
   closing.push(tables.close)
   return tables
 }

@@ -59,7 +59,7 @@ async function exportTo({ out, json }: Options & { out: string }): Promise<void>
     terminal.record({ file: join(out, file), bytes: Buffer.byteLength(text) })
     if (!json) terminal.say(`  ${join(out, file)}`)
   }
-  terminal.say(`${documents.length} documents in ${out}; how to use them: contracts/README.md`)
+  terminal.say(`${documents.length} documents in ${out}`)
 }
 
 function diff(before: string, after: string, { json }: Options): void {

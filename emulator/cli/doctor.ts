@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
+import { TablesError } from '../check/target.ts'
+import { systemClock } from '../kernel/clock.ts'
 import { lockDirectory } from '../kernel/lock.ts'
 import { TemplateError } from '../worker/certificate/template/template.ts'
 import { createTemplates } from '../worker/certificate/template/templates.ts'
@@ -31,15 +33,27 @@ export function define(command: Command): void {
   command
     .description('Looks at what the emulator needs on this machine, and says what is wrong and the line that mends it.')
     .option('--config <file>', 'the configuration whose ports and folders are meant')
+    .option(
+      '--php <command>',
+      "asks a Moodle too: wwwroot, curl's security, the AWS SDK (php, docker compose exec -T webserver php)",
+    )
+    .option('--moodle-root <folder>', 'where Moodle is, as --php sees it', '.')
   withTarget(command)
   examples(command, [
     ['offload doctor', 'Node, ports and who has them, the data folder, Mailpit, k6'],
     ['offload doctor --json', 'a verdict a line: pass, fail or skip'],
+    ['offload doctor --php php --moodle-root /var/www/moodle', 'and a Moodle of this machine'],
   ])
-  command.action((options: TargetOptions & { config?: string }) => doctor(options))
+  command.action((options: DoctorOptions) => doctor(options))
 }
 
-async function doctor({ url, json, config: file }: TargetOptions & { config?: string }): Promise<void> {
+interface DoctorOptions extends TargetOptions {
+  readonly config?: string
+  readonly php?: string
+  readonly moodleRoot: string
+}
+
+async function doctor({ url, json, config: file, php, moodleRoot }: DoctorOptions): Promise<void> {
   const terminal = createTerminal({ json })
   const emulator = await running(url)
   const { config, finding } = await configuration(file)
@@ -49,6 +63,7 @@ async function doctor({ url, json, config: file }: TargetOptions & { config?: st
     findings.push(...(await templates(config)))
   }
   findings.push(await k6())
+  if (php !== undefined) findings.push(...(await moodle(php, moodleRoot, emulator, targetUrl(url))))
 
   for (const found of findings) terminal.record(found)
   if (!json) for (const found of findings) terminal.say(line(found, terminal))
@@ -238,5 +253,23 @@ async function k6(): Promise<Finding> {
     verdict: 'skip',
     words: 'k6 is not installed: only load tests need it',
     fix: 'https://grafana.com/docs/k6/latest/set-up/install-k6/',
+  }
+}
+
+/** A Moodle, asked through its own PHP; with an emulator that runs, whether it is reached from there. */
+async function moodle(command: string, root: string, emulator: Health | undefined, url: string): Promise<Finding[]> {
+  const { openPhpMoodle } = await import('../check/php-moodle.ts')
+  const { judgeMoodleSettings } = await import('../../contracts/checks/moodle-settings.ts')
+  try {
+    const php = await openPhpMoodle({ command, root, clock: systemClock() })
+    try {
+      const found = await php.settings(emulator === undefined ? undefined : url)
+      return judgeMoodleSettings(found, url)
+    } finally {
+      await php.close()
+    }
+  } catch (error) {
+    if (!(error instanceof TablesError)) throw error
+    return [{ id: 'moodle', verdict: 'fail', words: error.message }]
   }
 }

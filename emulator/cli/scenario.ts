@@ -121,7 +121,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
     ended({ name, file }, result) {
       running.delete(name)
       progress('')
-      const reported = { ...result, file, again: again(own.has(name) ? file : name, result, options) }
+      const reported = { id: name, ...result, file, again: again(own.has(name) ? file : name, result, options) }
       results.push(reported)
       terminal.record(reported)
       if (json !== true) say(terminal, reported, width)

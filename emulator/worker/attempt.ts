@@ -114,7 +114,7 @@ export function createAttempt(deps: AttemptDeps) {
     fields: JobFields,
     leased: Leased,
     certificate?: Certificate,
-  ): Promise<Outcome> => {
+  ): Promise<Outcome | undefined> => {
     const { row, recipient } = leased
     // Recipients that follow each other have neighbouring ids: an index of them is written page by page.
     const order = row.id.toString(36).padStart(8, '0')
@@ -157,10 +157,17 @@ export function createAttempt(deps: AttemptDeps) {
         return { result: 'failed', ...common, permanent: true, error: result.error }
       case 'deferred':
         return { result: 'deferred', ...common, error: result.error, ambiguous: result.ambiguous }
+      case 'untried':
+        return undefined
     }
   }
 
-  const one = async (job: JobRow, fields: JobFields, leased: Leased, certified: Certified): Promise<Outcome> => {
+  const one = async (
+    job: JobRow,
+    fields: JobFields,
+    leased: Leased,
+    certified: Certified,
+  ): Promise<Outcome | undefined> => {
     const { row } = leased
     if (row.invalid !== null && job.action !== 'certificate') {
       return { result: 'failed', leased, permanent: true, error: `Invalid address: ${row.invalid}` }
@@ -193,7 +200,7 @@ export function createAttempt(deps: AttemptDeps) {
           certified.set(row.key, { error: `Certificate: ${messageOf(error)}`, permanent: false })
       }
     }
-    const outcomes: Outcome[] = []
+    const outcomes: (Outcome | undefined)[] = []
     let next = 0
     const lane = async () => {
       while (next < leased.length) {
@@ -209,7 +216,8 @@ export function createAttempt(deps: AttemptDeps) {
     await deps.stage('mail', async () => {
       await Promise.all(Array.from({ length: Math.min(mailsAtOnce, leased.length) }, lane))
     })
-    return { outcomes, ...notes }
+    const untried = leased.filter((_, at) => outcomes[at] === undefined)
+    return { outcomes: outcomes.filter((outcome) => outcome !== undefined), untried, ...notes }
   }
 }
 

@@ -66,7 +66,11 @@ export function createPool(deps: PoolDeps) {
       const began = clock.monotonic()
       const result = await deps.attempt(job, leased)
       const took = Math.round(clock.monotonic() - began)
-      const due = await store.write(() => ledger.conclude(job.id, message.messageId, result, took))
+      const due = await store.write(() => {
+        if (result.untried.length > 0) ledger.giveBack(result.untried)
+        return ledger.conclude(job.id, message.messageId, result, took)
+      })
+      if (result.untried.length > 0) return { ...again, unworked: true }
       return due === undefined ? again : { ...again, nextDue: Math.max(due, nextDue ?? 0) }
     } catch (error) {
       ledger.abandon(leased)

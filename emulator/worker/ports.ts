@@ -85,6 +85,8 @@ export type MailResult =
   | { readonly outcome: 'rejected'; readonly error: string }
   /** Temporary: tried again. `ambiguous` where the message may have gone out all the same. */
   | { readonly outcome: 'deferred'; readonly error: string; readonly ambiguous: boolean }
+  /** Not tried: the emulator stops while the mail waits for the provider's rate or quota. No attempt. */
+  | { readonly outcome: 'untried' }
 
 /** The worker's mail provider. Waiting for the provider's rate happens inside and costs no attempt. */
 export interface MailPort {

@@ -4,7 +4,8 @@ import { sign } from '../../contracts/signature.ts'
 import { givenJob, inventedJobs } from '../../emulator/check/jobs.ts'
 import { checkReceiver, type CaseResult } from '../../emulator/check/receiver.ts'
 import type { ReceiverTarget } from '../../emulator/check/target.ts'
-import { createReceiver } from '../mutants/receiver.ts'
+import { goesOn } from '../mutants/mutants.ts'
+import { createReceiver, type Row, type Update } from '../mutants/receiver.ts'
 
 const small = receiverCases.filter(({ id, except }) => id !== 'body/oversize' && except.spec === undefined)
 
@@ -31,18 +32,20 @@ it('sends the same requests for the same seed', async () => {
   expect(await invented('a')).not.toBe(await invented('b'))
 })
 
-it('has no case that depends on another: backwards, and one by one, the verdicts are the same', async () => {
-  // One that accepts whatever is signed, so that each case leaves its traces.
-  const loose = () =>
-    createReceiver('spec', {
-      validate: () => undefined,
-      fresh: () => true,
-      merge: (row, { status }) => void (row.status = status),
-    })
-  const forwards = verdicts(await run(loose()))
-  expect(verdicts(await run(loose(), small.toReversed()))).toEqual(forwards)
+// Each case leaves its traces: one receiver accepts whatever is signed, the other refuses and writes all the same.
+const leaving = {
+  loose: {
+    validate: () => undefined,
+    fresh: () => true,
+    merge: (row: Row, { status }: Update) => void (row.status = status),
+  },
+  'that goes on': goesOn.parts,
+}
+it.each(Object.entries(leaving))('has no case that depends on another, with a receiver %s', async (_name, parts) => {
+  const forwards = verdicts(await run(createReceiver('spec', parts)))
+  expect(verdicts(await run(createReceiver('spec', parts), small.toReversed()))).toEqual(forwards)
   for (const one of small) {
-    const [, alone] = await run(loose(), [one])
+    const [, alone] = await run(createReceiver('spec', parts), [one])
     expect([one.id, alone?.verdict]).toEqual([one.id, forwards[one.id]])
   }
   expect(Object.values(forwards).filter((verdict) => verdict === 'fail').length).toBeGreaterThan(10)

@@ -19,10 +19,12 @@ it('the committed documents are what the schemas say: npm run -s offload -- cont
 
 it('every schema is a JSON Schema of draft 2020-12', async () => {
   for (const [file, schema] of messageSchemas()) {
-    const valid = await compile({ ...schema, $id: `urn:test:${file}` })
+    const valid = await compile({ ...schema, $id: `urn:test:${file}` }, `urn:test:${file}`)
     expect(valid({}), file).toBe(false)
   }
-  await expect(compile({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 3 }, 'urn:test:bad')).rejects.toThrow()
+  await expect(
+    compile({ $schema: 'https://json-schema.org/draft/2020-12/schema', type: 3 }, 'urn:test:bad'),
+  ).rejects.toThrow('Invalid Schema')
 })
 
 it('the OpenAPI document is one, with the schemas in it', async () => {
@@ -68,10 +70,16 @@ it('what a running emulator answers is what the document says', async () => {
       await fetch(`${base}/health`, { headers: { 'x-api-key': 'other' } }),
     ]
     expect(answers.map(({ status }) => status)).toEqual([202, 200, 400, 401, 403, 409, 400, 200, 403])
-    const operations = served['paths'] as Record<string, Record<string, { responses: Record<string, { content: object }> }>>
+    const operations = served['paths'] as Record<
+      string,
+      Record<string, { responses: Record<string, { content: object }> }>
+    >
     for (const answer of answers) {
       const operation = answer.url.endsWith('/health') ? operations['/health']?.['get'] : operations['/jobs']?.['post']
-      const content = operation?.responses[String(answer.status)]?.content as Record<string, { schema: { $ref: string } }>
+      const content = operation?.responses[String(answer.status)]?.content as Record<
+        string,
+        { schema: { $ref: string } }
+      >
       const media = (answer.headers.get('content-type') ?? '').replace(/;.*/, '')
       const name = content[media]?.schema.$ref.split('/').at(-1) ?? ''
       const valid = await compile(

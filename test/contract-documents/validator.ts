@@ -1,13 +1,13 @@
-import { registerSchema, validate } from '@hyperjump/json-schema/draft-2020-12'
-import '@hyperjump/json-schema/openapi-3-1'
+// Knows JSON Schema's draft 2020-12 as well.
+import { registerSchema, validate } from '@hyperjump/json-schema/openapi-3-1'
 import type { JsonObject } from '../../contracts/json.ts'
 
 type Instance = Parameters<Awaited<ReturnType<typeof validate>>>[0]
 type Validator = (instance: unknown) => boolean
 
 /** A schema as a validator of its own tool; throws where the schema is none. */
-export async function compile(schema: JsonObject, id = String(schema['$id'])): Promise<Validator> {
-  registerSchema(schema as Parameters<typeof registerSchema>[0], id)
+export async function compile(schema: JsonObject, id: string): Promise<Validator> {
+  registerSchema(schema, id)
   return validator(id)
 }
 

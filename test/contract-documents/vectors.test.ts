@@ -33,16 +33,20 @@ function ownVerdict({ dialect, secret, now, headers, body_base64 }: Vector): str
   }
   const timestamp = dialect === 'spec' ? (read as { timestamp?: unknown } | undefined)?.timestamp : now
   const verdict = verify({ secret, body, signature: headers['x-signature'], now: now * 1000, timestamp })
-  const readable = typeof read === 'object' && !Array.isArray(read) && JSON.stringify(read).search(/\\ud[89a-f]/i) === -1
+  const readable =
+    typeof read === 'object' && !Array.isArray(read) && JSON.stringify(read).search(/\\ud[89a-f]/i) === -1
   if (verdict.ok) return readable ? 'accept' : 'body'
   if (verdict.code === 'stale') return readable ? 'stale' : 'body'
   return verdict.code === 'secret-empty' ? verdict.code : 'signature'
 }
 
 describe('the signed vectors', () => {
-  it.each(vectors.map((vector) => [vector.name, vector] as const))('%s is judged by Offload as it says', (_, vector) => {
-    expect(ownVerdict(vector)).toBe(vector.code ?? 'accept')
-  })
+  it.each(vectors.map((vector) => [vector.name, vector] as const))(
+    '%s is judged by Offload as it says',
+    (_, vector) => {
+      expect(ownVerdict(vector)).toBe(vector.code ?? 'accept')
+    },
+  )
 
   it('have names of their own, and bytes that are the text beside them', () => {
     expect(new Set(vectors.map(({ name }) => name)).size).toBe(vectors.length)
@@ -52,7 +56,7 @@ describe('the signed vectors', () => {
   })
 
   it('are no two the same request to the same receiver', () => {
-    const requests = vectors.map(({ name: _, title: __, ...request }) => JSON.stringify(request))
+    const requests = vectors.map(({ name: _name, title: _title, ...request }) => JSON.stringify(request))
     expect(new Set(requests).size).toBe(vectors.length)
   })
 

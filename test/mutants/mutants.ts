@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { phpJson } from '../../contracts/php-json.ts'
 import { sign } from '../../contracts/signature.ts'
 import type { Dialect } from '../../contracts/job.ts'
-import type { WireRequest } from '../../contracts/checks/receiver/index.ts'
+import { receiverCases, type WireRequest } from '../../contracts/checks/receiver/index.ts'
 import { previousSecret, right, secret, token, type Given, type Parts, type Refusal } from './receiver.ts'
 
 /** A receiver that does one thing wrong. */
@@ -49,7 +49,20 @@ const validates = (but: (reason: string, payload: Record<string, unknown>) => bo
 const expected = (body: Buffer) => sign(secret, body)
 const json = (body: Buffer) => JSON.parse(body.toString()) as unknown
 
+const badlySigned = receiverCases
+  .filter(({ id, except }) => id.startsWith('signature/') && except.spec === undefined)
+  .map(({ id }) => id)
+
+/** `http_response_code(401)` without `exit`. */
+export const goesOn: Mutant = {
+  does: 'answers 401 and goes on',
+  case: 'signature/wrong-secret',
+  also: [...badlySigned.filter((id) => id !== 'signature/wrong-secret'), 'body/reencoded', 'body/one-byte'],
+  parts: { ends: () => false },
+}
+
 const signatures: readonly Mutant[] = [
+  goesOn,
   {
     does: 'takes the secret of another company too',
     case: 'signature/wrong-secret',

@@ -62,6 +62,8 @@ export interface Parts {
   token(given: unknown, body: Buffer, signature: Given): boolean
   /** Throws where it is no JSON. */
   parse(body: Buffer): unknown
+  /** Whether it ends where it has refused a signature. */
+  ends(): boolean
   fresh(timestamp: unknown, seconds: number): boolean
   /** Why it is not valid. */
   validate(payload: Fields, dialect: Dialect): string | undefined
@@ -94,6 +96,7 @@ export const right: Parts = {
     if (/(?<!\\)\\ud[89a-f]/i.test(JSON.stringify(payload))) throw new Error('half a pair')
     return payload
   },
+  ends: () => true,
   fresh: (timestamp, seconds) => Number.isInteger(timestamp) && Math.abs(seconds - Number(timestamp)) <= 300,
   validate(payload, dialect) {
     const decoded = decodeCallback(payload, dialect)
@@ -172,7 +175,12 @@ export function createReceiver(dialect: Dialect, mutation: Partial<Parts> = {}):
     } catch {
       malformed = true
     }
-    if (dialect !== 'plugin' && !parts.signature(signature, body, () => payload)) return { status: 401 }
+    if (dialect !== 'plugin' && !parts.signature(signature, body, () => payload)) {
+      const fields = payload as Fields | undefined
+      const job = parts.job(fields?.['job_id'], jobs)
+      if (!parts.ends() && fields !== undefined && job !== undefined) await apply(job, tell(fields, dialect, job))
+      return { status: 401 }
+    }
     if (malformed || typeof payload !== 'object' || payload === null || Array.isArray(payload)) return { status: 400 }
     const fields = payload as Fields
     if (dialect === 'plugin' && !parts.token(fields['token'], body, signature)) return { status: 403 }

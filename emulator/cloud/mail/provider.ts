@@ -60,7 +60,7 @@ export interface MailProvider extends MailPort {
   listen(provider: ProviderName, listener: ReportListener): void
   /** Begins with what is due: reports and mails that are to be tried again. */
   start(): void
-  /** Lets those that wait for the worker's rate go without sending (deferred), so that a worker can stop at once. */
+  /** Lets those that wait for the worker's rate go without sending (untried), so that a worker can stop at once. */
   endWaits(): void
   /** Ends the waits, and what is due later. */
   stop(): Promise<void>
@@ -101,7 +101,7 @@ export function parseSender(from: string): Mailbox {
 const asResult = (delivery: Delivery): MailResult =>
   delivery.outcome === 'accepted' ? { outcome: 'accepted' } : delivery
 
-const stopping: MailResult = { outcome: 'deferred', error: 'the emulator stops', ambiguous: false }
+const stopping: MailResult = { outcome: 'untried' }
 
 /**
  * The order of its decisions, for our own worker (`send`) and for callers outside (`accept`): is the address acceptable,

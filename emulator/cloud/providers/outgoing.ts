@@ -1,3 +1,5 @@
+import { isBase64 } from '../../../contracts/base64.ts'
+
 /** A message as any of the providers' APIs describes it, checked and complete. */
 export interface ProviderMessage {
   readonly from: Mailbox
@@ -30,11 +32,9 @@ export function recipientsOf({ to, cc, bcc }: ProviderMessage): string[] {
   return [...new Set([...to, ...cc, ...bcc].map(({ address }) => address))]
 }
 
-const base64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/
-
 /** The bytes of a base64 text; undefined where it is none. */
 export function decodeBase64(text: string): Buffer | undefined {
-  return base64.test(text) ? Buffer.from(text, 'base64') : undefined
+  return isBase64(text, { spaced: true }) ? Buffer.from(text, 'base64') : undefined
 }
 
 /** A header's name as RFC 5322 allows it. */

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { z } from 'zod'
+import { isBase64 } from '../../../contracts/base64.ts'
 import { invalidMessageContents, invalidParameter } from './errors.ts'
 
 /** A message attribute as it is kept; the value of a `Binary` type is base64. */
@@ -57,7 +58,7 @@ function readAttribute(name: string, value: z.output<typeof messageAttributesInp
     )
   }
   if (isBinary(dataType)) {
-    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(given)) {
+    if (!isBase64(given)) {
       throw invalidParameter(`The message attribute '${name}' holds a BinaryValue that is no base64.`)
     }
   } else {

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { isBase64 } from '../../../contracts/base64.ts'
 import { invalidNextToken, SesError } from '../../cloud/ses/errors.ts'
 
 /** `message.subject`, `destinations.1.member`: members as AWS's validation names them. */
@@ -72,6 +73,6 @@ export function pageOf<Item>(found: readonly Item[], size: number, nameOf: (item
 /** Bytes in base64; throws `malformed-input`. */
 export function readBase64(text: string): Buffer {
   const plain = text.replace(/\s+/g, '')
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) throw new SesError('malformed-input', 'Invalid base64 data.')
+  if (!isBase64(plain)) throw new SesError('malformed-input', 'Invalid base64 data.')
   return Buffer.from(plain, 'base64')
 }

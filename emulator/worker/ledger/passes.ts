@@ -58,6 +58,8 @@ export interface PassNotes {
 
 export interface PassResult extends PassNotes {
   readonly outcomes: readonly Outcome[]
+  /** Those whose turn did not come before the worker had to stop: they are given back. */
+  readonly untried: readonly Leased[]
 }
 
 export interface PassDeps {

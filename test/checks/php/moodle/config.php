@@ -2,8 +2,12 @@
 // A stub of Moodle: as much of config.php and $DB as reads tables out of a JSON file, {table: {columns, rows}}.
 defined('CLI_SCRIPT') || exit(1);
 echo "Debug: Moodle likes to talk\n";
-$CFG = new stdClass();
-$CFG->wwwroot = 'http://localhost:8000';
+$CFG = (object)['wwwroot' => 'http://localhost:8000', 'release' => '4.5', 'libdir' => __DIR__,
+    'curlsecurityblockedhosts' => "127.0.0.0/8\nlocalhost", 'curlsecurityallowedport' => "443\n80"];
+
+function get_config(string $plugin) {
+    return (object)['cloud_mode' => getenv('CLOUD_MODE') ?: 'api_gateway', 'sqs_queue_url' => ''];
+}
 
 class stub_database {
     private function table(string $name): ?array {

@@ -2,7 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { openPhpTables } from '../../emulator/check/php-tables.ts'
+import { judgeMoodleSettings, type MoodleSettingsFound } from '../../contracts/checks/moodle-settings.ts'
+import { openPhpMoodle } from '../../emulator/check/php-moodle.ts'
 import { systemClock } from '../../emulator/kernel/clock.ts'
 import { hasPhp, withoutPhp } from './php-receiver.ts'
 
@@ -17,7 +18,7 @@ const store = (tables: Record<string, { columns: string[]; rows: Cell[][] }>) =>
   write(tables)
   return { command: `STORE='${file}' php`, write }
 }
-const open = (command: string, folder = root) => openPhpTables({ command, root: folder, clock: systemClock() })
+const open = (command: string, folder = root) => openPhpMoodle({ command, root: folder, clock: systemClock() })
 
 const namings = {
   specification: {
@@ -151,5 +152,65 @@ describe.runIf(hasPhp)(`the plugin's tables, through PHP and a stub of Moodle${w
     const php = await open(store({ ...specification.tables, manireports_cloud_jobs: jobs }).command)
     await expect(php.snapshot([specification.id])).rejects.toThrow(/^ValueError: /)
     await php.close()
+  })
+
+  it('tell what keeps Moodle and the emulator apart', async () => {
+    const php = await open("AWS_ENDPOINT_URL_SQS='http://127.0.0.1:4566' php")
+    const found = await php.settings('http://127.0.0.1:4566')
+    expect(found).toEqual({
+      wwwroot: 'http://localhost:8000',
+      release: '4.5',
+      blockedHosts: '127.0.0.0/8\nlocalhost',
+      allowedPorts: '443\n80',
+      mode: 'api_gateway',
+      queueUrl: null,
+      sdk: null,
+      endpoint: 'http://127.0.0.1:4566',
+      reached: { status: 0, words: 'The URL is blocked.' },
+    })
+    expect(judgeMoodleSettings(found, 'http://127.0.0.1:4566').map(({ id, verdict }) => [id, verdict])).toEqual([
+      ['moodle-wwwroot', 'pass'],
+      ['moodle-curl', 'fail'],
+      ['moodle-sdk', 'skip'],
+    ])
+    expect(await php.settings()).not.toHaveProperty('reached')
+    await php.close()
+  })
+})
+
+describe("a Moodle's settings", () => {
+  const right = {
+    wwwroot: 'http://localhost:8000',
+    release: '4.5',
+    blockedHosts: '',
+    allowedPorts: '',
+    mode: 'sqs',
+    queueUrl: 'http://127.0.0.1:4566/000000000000/manireports-jobs',
+    sdk: '3.337.3',
+    endpoint: 'http://127.0.0.1:4566',
+  }
+  const judged = (changes: Partial<MoodleSettingsFound>) =>
+    judgeMoodleSettings({ ...right, ...changes }, 'http://127.0.0.1:4566').filter(({ verdict }) => verdict === 'fail')
+
+  it.each<[string, Partial<MoodleSettingsFound>, RegExp | undefined]>([
+    ['right', {}, undefined],
+    ['right for an old SDK', { sdk: '3.276.0', endpoint: null }, undefined],
+    ['a new SDK without the variable', { endpoint: null }, /putenv\('AWS_ENDPOINT_URL_SQS=http:\/\/127.0.0.1:4566'\)/],
+    [
+      'an old SDK with a queue of AWS',
+      { sdk: '3.200.0', queueUrl: 'https://sqs.us-east-1.amazonaws.com/1/q' },
+      /sqs_queue_url = http:/,
+    ],
+    ['no SDK in SQS mode', { sdk: null }, /composer require aws\/aws-sdk-php/],
+    ['a port that curl does not allow', { mode: 'api_gateway', allowedPorts: '443\n80' }, /443\\n80\\n4566/],
+    [
+      'an address that curl blocks',
+      { mode: 'api_gateway', reached: { status: 0, words: 'The URL is blocked.' } },
+      /curlsecurityblockedhosts = ''/,
+    ],
+  ])('%s', (_name, changes, fix) => {
+    const found = judged(changes)
+    if (fix === undefined) expect(found).toEqual([])
+    else expect(found).toMatchObject([{ fix: expect.stringMatching(fix) as string }])
   })
 })

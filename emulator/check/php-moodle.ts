@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import type { JobRow, RecipientRow, Snapshot } from '../../contracts/checks/receiver/index.ts'
+import type { MoodleSettingsFound } from '../../contracts/checks/moodle-settings.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { moodleScript } from './moodle-script.ts'
 import { TablesError, type Tables } from './target.ts'
@@ -9,8 +10,20 @@ import { TablesError, type Tables } from './target.ts'
 // Databases give numbers as texts.
 const cell = z.union([z.string(), z.number(), z.null()])
 const row = z.record(z.string(), cell)
+const settings = z.object({
+  wwwroot: z.string(),
+  release: z.string().nullable(),
+  blockedHosts: z.string(),
+  allowedPorts: z.string(),
+  mode: z.string().nullable(),
+  queueUrl: z.string().nullable(),
+  sdk: z.string().nullable(),
+  endpoint: z.string().nullable(),
+  reached: z.object({ status: z.number(), words: z.string() }).exactOptional(),
+})
 const answer = z.union([
   z.object({ error: z.string() }),
+  z.object({ settings }),
   z.object({ ready: z.literal(true) }),
   z.object({ digest: z.string(), jobs: z.record(z.string(), z.object({ job: row, recipients: z.array(row) })) }),
 ])
@@ -20,11 +33,19 @@ type Row = z.output<typeof row>
 const mark = 'offload:'
 const timeoutMs = 30_000
 
+export interface PhpMoodle extends Tables {
+  /** Moodle's settings; with an emulator's URL also whether Moodle's curl reaches it. */
+  settings(url?: string): Promise<MoodleSettingsFound>
+  close(): Promise<void>
+}
+
+const outOfTurn = () => new TablesError('--php answered out of turn')
+
 /**
  * The plugin's tables, read by a PHP of the user's through Moodle's own `$DB`; it is started once and asked again and
  * again. `command` is a shell's, such as `docker compose exec -T webserver php`.
  */
-export async function openPhpTables({
+export async function openPhpMoodle({
   command,
   root,
   clock,
@@ -33,7 +54,7 @@ export async function openPhpTables({
   /** Moodle's folder, as that PHP sees it. */
   root: string
   clock: Clock
-}): Promise<Tables & { close(): Promise<void> }> {
+}): Promise<PhpMoodle> {
   const child = spawn('sh', ['-c', `${command} "$@"`, 'offload', '-r', moodleScript, '--', root], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -78,15 +99,25 @@ export async function openPhpTables({
       waiting = { resolve: settled(resolve), reject: settled(reject) }
     })
 
+  const ask = async (question: object): Promise<Answer> => {
+    const told = next()
+    child.stdin.write(`${JSON.stringify(question)}\n`)
+    const answered = await told
+    if ('error' in answered) throw new TablesError(answered.error)
+    return answered
+  }
+
   await next()
   return {
     async snapshot(jobs) {
-      const told = next()
-      child.stdin.write(`${JSON.stringify({ jobs: jobs.map(String) })}\n`)
-      const answered = await told
-      if ('error' in answered) throw new TablesError(answered.error)
-      if ('ready' in answered) throw new TablesError('--php answered out of turn')
+      const answered = await ask({ jobs: jobs.map(String) })
+      if (!('digest' in answered)) throw outOfTurn()
       return snapshotOf(answered)
+    },
+    async settings(url) {
+      const answered = await ask({ settings: url ?? null })
+      if (!('settings' in answered)) throw outOfTurn()
+      return answered.settings
     },
     async close() {
       child.stdin.end()
