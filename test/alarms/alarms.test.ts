@@ -48,6 +48,9 @@ it('raises the bounce rate over 5 %, not at it, and forgets it after an hour', a
   })
   await run.clock.advance(hour + 120_000)
   expect(run.changes('bounce-rate')).toEqual(['OK', 'ALARM', 'INSUFFICIENT_DATA'])
+  await run.submit(40, { bounces: 1 })
+  await run.end()
+  expect(await run.alarm('bounce-rate')).toMatchObject({ state: 'OK', value: 0.025 })
 })
 
 it('raises callback success under 99 % at the first failure, and ends it when the callback comes through', async () => {
