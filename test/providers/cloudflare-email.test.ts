@@ -146,6 +146,16 @@ const refusals: readonly {
 ]
 
 describe('a mail that Cloudflare refuses', () => {
+  it('a single text of megabytes takes nobody’s stack, however often it comes', async () => {
+    for (let turn = 0; turn < 30; turn++) {
+      const short = await server.request(path, json({ ...mail, from: '"A" <nobody' }))
+      expect(short.status).toBe(400)
+    }
+    for (const long of [{ subject: 'A'.repeat(8_000_000) }, { from: `"${'A'.repeat(4_000_000)}" <a@b.example>` }]) {
+      expect((await server.request(path, json({ ...mail, ...long }))).status).toBe(400)
+    }
+  })
+
   it.each(refusals)('for $of', async ({ init, status, code, message, explained }) => {
     const answer = await server.request(path, init())
     expect(answer.status).toBe(status)

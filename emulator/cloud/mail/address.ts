@@ -33,9 +33,12 @@ export function checkAddress(address: string): AddressCheck {
 
 const withName = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^<>]*)>\s*$/s
 
+/** A name of megabytes would take the expression's stack. */
+const longestMailbox = 10_000
+
 /** `Name <address>`, `"Name" <address>` or an address; the address is not checked. Encoded words are decoded. */
 export function parseMailbox(text: string): Mailbox {
-  const [, quoted, plain, address] = withName.exec(text) ?? []
+  const [, quoted, plain, address] = (text.length > longestMailbox ? undefined : withName.exec(text)) ?? []
   if (address === undefined) return { name: '', address: text.trim() }
   const name = quoted?.replace(/\\(.)/gs, '$1') ?? plain ?? ''
   return { name: name.includes('=?') ? decodeWords(name) : name, address: address.trim() }

@@ -79,13 +79,22 @@ export function jsonOf(request: FastifyRequest): unknown {
   return parsed
 }
 
-/** How deep valid JSON is nested. */
+const [quote, backslash] = [34, 92]
+const opening = new Set([91, 123])
+const closing = new Set([93, 125])
+
+/** How deep valid JSON is nested. By character: an expression for a string of megabytes would take the stack. */
 function depthOf(json: string): number {
   let depth = 0
   let most = 0
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
-    if (token === '[' || token === '{') most = Math.max(most, ++depth)
-    else if (token === ']' || token === '}') depth--
+  let quoted = false
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at)
+    if (code === backslash) at++
+    else if (code === quote) quoted = !quoted
+    else if (quoted) continue
+    else if (opening.has(code)) most = Math.max(most, ++depth)
+    else if (closing.has(code)) depth--
   }
   return most
 }
