@@ -1,9 +1,10 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import { isNode, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
 import { z } from 'zod'
 import type { JournalEventType } from '../contracts/events.ts'
 import { nearest } from '../contracts/nearest.ts'
 import type { ConfigInput } from '../emulator/config.ts'
 import { readRules } from '../emulator/kernel/faults/read-rules.ts'
+import { lineOf, writtenPath } from '../emulator/kernel/yaml-path.ts'
 import { scenarioSchema, type Scenario, type Step, type StepObject } from './schema.ts'
 
 export interface ScenarioIssue {
@@ -35,7 +36,7 @@ export type Read =
 export function readScenario(text: string, fileName: string): Read {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
-  const lineAt = (path: readonly PropertyKey[]) => lineOf(document, lines, path)
+  const lineAt = (path: readonly PropertyKey[]) => lineOf(document, lines, path) ?? 1
   const [error] = document.errors
   if (error !== undefined) {
     const { line } = lines.linePos(error.pos[0])
@@ -50,7 +51,7 @@ export function readScenario(text: string, fileName: string): Read {
   if (found.length > 0 || !parsed.success) {
     const issues = found
       .map((each) =>
-        'line' in each ? each : { line: lineAt(each.path), path: written(each.path), reason: each.reason },
+        'line' in each ? each : { line: lineAt(each.path), path: writtenPath(each.path), reason: each.reason },
       )
       .toSorted((a, b) => a.line - b.line)
     return { ok: false, issues: issues.slice(0, 20) }
@@ -181,7 +182,11 @@ function faultIssues(document: Document, lines: LineCounter, text: string): Scen
     if (rules === '') return []
     const read = readRules(rules)
     if (read.ok) return []
-    return read.issues.map(({ line = 1, path: inner, reason }) => ({ line, path: `${written(path)}${inner}`, reason }))
+    return read.issues.map(({ line = 1, path: inner, reason }) => ({
+      line,
+      path: `${writtenPath(path)}${inner}`,
+      reason,
+    }))
   })
 }
 
@@ -262,27 +267,4 @@ function bare(schema: unknown): unknown {
     return bare(schema.unwrap())
   if (schema instanceof z.ZodUnion) return bare(schema.options.find((option) => bare(option) instanceof z.ZodObject))
   return schema
-}
-
-const written = (path: readonly PropertyKey[]): string =>
-  path.map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`)).join('')
-
-function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
-  let node: unknown = document.contents
-  let at = isNode(node) ? (node.range?.[0] ?? 0) : 0
-  for (const key of path) {
-    if (isAlias(node)) node = node.resolve(document)
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
-      if (pair === undefined) break
-      at = isNode(pair.key) ? (pair.key.range?.[0] ?? at) : at
-      node = pair.value
-    } else if (isSeq(node)) {
-      const item = node.items[Number(key)]
-      if (!isNode(item)) break
-      at = item.range?.[0] ?? at
-      node = item
-    } else break
-  }
-  return lines.linePos(at).line
 }

@@ -1,8 +1,9 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import { isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { effectNames, operationNames, selectorNames } from '../../../contracts/faults/operations.ts'
 import { ruleInput } from '../../../contracts/faults/rule.ts'
 import { nearest } from '../../../contracts/nearest.ts'
+import { lineOf, writtenPath } from '../yaml-path.ts'
 import type { ParsedRule } from './faults.ts'
 
 export interface RuleIssue {
@@ -39,7 +40,7 @@ export function readRules(text: string): ReadRules {
     .flatMap((issue) => explain(issue, rules))
     .map(({ path, reason }): RuleIssue => {
       const at = lineOf(document, lines, [...root, ...path])
-      return { ...(at === undefined ? {} : { line: at }), path: written([...root, ...path]), reason }
+      return { ...(at === undefined ? {} : { line: at }), path: writtenPath([...root, ...path]), reason }
     })
   // Where an effect is misspelt, that there is none needs no saying.
   const told = issues.filter(
@@ -124,31 +125,4 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
       typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[key] : undefined,
     value,
   )
-}
-
-function written(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`))
-    .join('')
-}
-
-/** The line of the key or item that a path leads to, or of the nearest around it. */
-function lineOf(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number | undefined {
-  let node: unknown = document.contents
-  let at = isNode(node) ? node.range?.[0] : undefined
-  for (const key of path) {
-    if (isAlias(node)) node = node.resolve(document)
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
-      if (pair === undefined) break
-      at = isNode(pair.key) ? (pair.key.range?.[0] ?? at) : at
-      node = pair.value
-    } else if (isSeq(node)) {
-      const item = node.items[Number(key)]
-      if (!isNode(item)) break
-      at = item.range?.[0] ?? at
-      node = item
-    } else break
-  }
-  return at === undefined ? undefined : lines.linePos(at).line
 }
