@@ -59,6 +59,9 @@ export interface OperationRow {
 
 const exchange = ['error', 'throttle', 'delay', 'hang', 'reset', 'answer-lost'] as const
 const aws = [...exchange, 'clock-skew'] as const
+const awsSend = [...aws, 'account-paused'] as const
+/** Effects on one HTTP exchange, whatever its operation does. */
+export const exchangeEffects: readonly EffectName[] = awsSend
 
 const row = (
   effects: readonly EffectName[],
@@ -167,7 +170,7 @@ export const operations = {
     except: { effects: ['duplicate', 'reorder'], selectors: job },
   },
   ...each(s3Calls, row(aws, call, codes.s3)),
-  ...each(sesSends, row([...aws, 'account-paused'], address, codes.ses)),
+  ...each(sesSends, row(awsSend, address, codes.ses)),
   'ses.other': row(aws, call, codes.ses),
   ...each(providerSends, row(exchange, address, codes.provider)),
   ...each(cloudflareQueueCalls, row(exchange, call, codes.provider)),

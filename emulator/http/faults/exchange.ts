@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { preHandlerHookHandler } from 'fastify'
-import type { EffectName, OperationName } from '../../../contracts/faults/operations.ts'
+import { exchangeEffects, type EffectName, type OperationName } from '../../../contracts/faults/operations.ts'
 import { sendingPaused } from '../../cloud/ses/errors.ts'
 import { sleep, type Clock } from '../../kernel/clock.ts'
 import type { Faults, Struck } from '../../kernel/faults/faults.ts'
@@ -77,16 +77,7 @@ const sends = /^\/@(ses|sendgrid|mailgun|mailchannels|cloudflare-email)\//
 const magic = /(\+|%2B)(throttle|timeout|slow)(@|%40)/i
 
 /** Effects that the exchange plays; a rule with another one is asked for by the part that plays it. */
-const ofExchange: ReadonlySet<EffectName> = new Set<EffectName>([
-  'error',
-  'throttle',
-  'delay',
-  'hang',
-  'reset',
-  'answer-lost',
-  'clock-skew',
-  'account-paused',
-])
+const ofExchange: ReadonlySet<EffectName> = new Set(exchangeEffects)
 
 /** What is asked before an operation is performed; see `playFault`. Undefined where no fault hits: nothing is waited for. */
 export type MeetFault = (asked: Asked, response: ServerResponse) => Promise<boolean> | undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { alterCallback, type AlterationName } from '../../../contracts/alterations.ts'
 import type { CallbackContent } from '../../../contracts/callback.ts'
 import type { Subject } from '../../../contracts/faults/decide.ts'
-import type { EffectName } from '../../../contracts/faults/operations.ts'
+import { rowOf, type EffectName } from '../../../contracts/faults/operations.ts'
 import { freshnessSeconds } from '../../../contracts/signature.ts'
 import { sleep, type Clock } from '../../kernel/clock.ts'
 import type { Faults, Struck } from '../../kernel/faults/faults.ts'
@@ -24,23 +24,9 @@ export interface FaultyAttempt {
 }
 
 /** `early` is of the submit, which it holds up (see `faultyIngest`). */
-const ofAttempt: ReadonlySet<EffectName> = new Set<EffectName>([
-  'error',
-  'throttle',
-  'delay',
-  'hang',
-  'reset',
-  'answer-lost',
-  'clock-skew',
-  'drop',
-  'late',
-  'twice',
-  'out-of-order',
-  'bad-signature',
-  'stale-timestamp',
-  'altered-body',
-  'wrong-secret',
-])
+const ofAttempt: ReadonlySet<EffectName> = new Set(
+  rowOf('callback.attempt').effects.filter((effect) => effect !== 'early'),
+)
 
 const alterations: Partial<Record<EffectName, AlterationName>> = {
   'bad-signature': 'signature',
