@@ -1,33 +1,17 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createHeap, type Placed } from '../../emulator/cloud/queue/heap.ts'
-import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
+import type { Queues } from '../../emulator/cloud/queue/queues.ts'
 import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
-import { boot } from '../../emulator/kernel/installation.ts'
-import { createJournal } from '../../emulator/kernel/journal.ts'
 import { openMemory, openStore, type Store } from '../../emulator/kernel/store.ts'
+import { queueEngine, redriveTo } from './queue-engine.ts'
 
 function open(store: Store, clock: VirtualClock, seed: string): Queues {
-  const { ids } = boot({ store, seed })
-  const queues = createQueues({
-    store,
-    clock,
-    ids,
-    journal: createJournal({ store, clock }),
-    account: '000000000000',
-    region: 'us-east-1',
-    maximumMessageSize: 1024,
-  })
-  const redrive = (name: string) => ({
-    RedrivePolicy: JSON.stringify({
-      deadLetterTargetArn: `arn:aws:sqs:us-east-1:000000000000:${name}`,
-      maxReceiveCount: 2,
-    }),
-  })
+  const queues = queueEngine(store, clock, seed)
   queues.ensureQueue('dead')
   queues.ensureQueue('dead.fifo', { FifoQueue: 'true' })
-  queues.ensureQueue('jobs', redrive('dead'))
-  queues.ensureQueue('jobs.fifo', { FifoQueue: 'true', ...redrive('dead.fifo') })
+  queues.ensureQueue('jobs', redriveTo('dead', 2))
+  queues.ensureQueue('jobs.fifo', { FifoQueue: 'true', ...redriveTo('dead.fifo', 2) })
   return queues
 }
 

@@ -2,11 +2,10 @@ import * as fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Caller } from '../../emulator/cloud/queue/operation.ts'
 import type { OperationName } from '../../emulator/cloud/queue/operations/table.ts'
-import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
+import type { Queues } from '../../emulator/cloud/queue/queues.ts'
 import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
-import { boot } from '../../emulator/kernel/installation.ts'
-import { createJournal } from '../../emulator/kernel/journal.ts'
 import { openStore, type Store } from '../../emulator/kernel/store.ts'
+import { queueEngine, redriveTo } from './queue-engine.ts'
 
 /** What a queue must do, in the smallest words: a list, searched from its begin each time. */
 interface ModelMessage {
@@ -173,23 +172,10 @@ let queues: Queues
 beforeAll(() => {
   store = openStore({})
   clock = virtualClock()
-  const { ids } = boot({ store, seed: 'model' })
-  const journal = createJournal({ store, clock })
-  queues = createQueues({
-    store,
-    clock,
-    ids,
-    journal,
-    account: '000000000000',
-    region: 'us-east-1',
-    maximumMessageSize: 1024,
-  })
+  queues = queueEngine(store, clock, 'model')
   queues.ensureQueue('dead')
   queues.ensureQueue('jobs', {
-    RedrivePolicy: JSON.stringify({
-      deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:dead',
-      maxReceiveCount,
-    }),
+    ...redriveTo('dead', maxReceiveCount),
   })
 })
 afterAll(() => store.close())
