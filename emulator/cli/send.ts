@@ -6,6 +6,7 @@ import { health, submitted } from './answers.ts'
 import { Failure } from './failure.ts'
 import { watchJob, type JobRefInTarget } from './job-watch.ts'
 import { examples, timeoutOption, whole, withTarget, type TargetOptions } from './options.ts'
+import { call } from './invocation.ts'
 import { createProgress, doneOf } from './progress.ts'
 import { columns } from './table.ts'
 import { createTarget, type Target } from './target.ts'
@@ -115,7 +116,9 @@ async function send(options: SendOptions): Promise<void> {
       const { job, callbacks } = watched
       if (job === undefined) continue
       accounts.push(await accountOf({ target, inbox, ref, job, callbacks, seconds: secondsSince() }))
-      if (job.settled && job.status !== 'completed') problems.push(`job ${job.job_id} ended as ${job.status}`)
+      if (job.settled && job.status !== 'completed') {
+        problems.push(`job ${job.job_id} ended as ${job.status}; why: ${call(`job ${job.job_id}`)}`)
+      }
     }
   } finally {
     progress.stop()

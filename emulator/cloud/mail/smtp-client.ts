@@ -78,6 +78,7 @@ export function openSmtpClient({
   }
 
   socket.setEncoding('utf8')
+  // Of the wire, so in real time whatever `--speed`; virtual time has no sockets.
   socket.setTimeout(timeoutMs, () => fail(new Error(`no answer within ${timeoutMs / 1000} s`)))
   socket.on('error', fail)
   socket.on('close', () => fail(new Error('the server closed the connection')))
