@@ -69,10 +69,15 @@ const places: Readonly<Record<string, Place>> = {
   },
   'emulator/simulation.ts': { imports: ['emulator/emulator.ts', 'emulator/kernel', 'contracts'] },
   'emulator/msw': { imports: ['emulator/emulator.ts'] },
-  'emulator/check': { imports: ['emulator/emulator.ts', ...services] },
+  'emulator/deployment': { imports: ['emulator/moodle', 'emulator/worker/callbacks', 'emulator/kernel', 'contracts'] },
+  'emulator/worker-process': { imports: services },
+  'emulator/check': { imports: ['emulator/emulator.ts', 'emulator/deployment', ...services] },
   'emulator/cli': {
     imports: [
       'emulator/check',
+      'emulator/deployment',
+      'emulator/worker-process',
+      'load',
       'scenarios',
       'emulator/emulator.ts',
       'emulator/config.ts',
@@ -83,8 +88,8 @@ const places: Readonly<Record<string, Place>> = {
       'contracts',
     ],
   },
-  load: { imports: application },
-  scenarios: { imports: ['emulator/simulation.ts', ...application] },
+  load: { imports: ['emulator/simulation.ts', 'emulator/deployment', ...application] },
+  scenarios: { imports: ['emulator/simulation.ts', 'emulator/deployment', ...application] },
   test: { imports: ['.'] },
   '.lint': { imports: [] },
 }
