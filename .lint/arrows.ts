@@ -70,7 +70,7 @@ const places: Readonly<Record<string, Place>> = {
   'emulator/simulation.ts': { imports: ['emulator/emulator.ts', 'emulator/kernel', 'contracts'] },
   'emulator/msw': { imports: ['emulator/emulator.ts'] },
   'emulator/deployment': { imports: ['emulator/moodle', 'emulator/worker/callbacks', 'emulator/kernel', 'contracts'] },
-  'emulator/worker-process': { imports: services },
+  'emulator/worker-process': { imports: ['emulator/deployment', ...services], without: protocols },
   'emulator/check': { imports: ['emulator/emulator.ts', 'emulator/deployment', ...services] },
   'emulator/cli': {
     imports: [

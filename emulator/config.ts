@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkSection } from '../contracts/checks/section.ts'
 import { duration } from '../contracts/duration.ts'
 import type { RuleInput } from '../contracts/faults/rule.ts'
 import { dialects } from '../contracts/job.ts'
@@ -114,6 +115,8 @@ export const configSchema = z.strictObject({
   callback_url: httpUrl.optional(),
   callback_delay: duration.default(1000),
   callback_timeout: duration.default(10_000),
+  /** Callbacks in flight to one host for one tenant. */
+  callback_concurrency: z.coerce.number().int().min(1).max(1000).default(4),
   callback_connect_to: z.array(connectTo).default([]),
   allow_callback_host: z.array(z.string().min(1)).default([]),
   bounce_window: duration.default(2000),
@@ -189,6 +192,9 @@ export const configSchema = z.strictObject({
     .optional(),
 
   tenants: z.record(z.string().regex(/^\d+$/), tenantSettings).default({}),
+
+  /** What `offload check` runs. */
+  check: checkSection.optional(),
 })
 
 export type Config = z.output<typeof configSchema>

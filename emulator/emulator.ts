@@ -23,6 +23,7 @@ import { outside, systemClock, type Clock } from './kernel/clock.ts'
 import { EmulatorError } from './kernel/errors.ts'
 import { configuredRules } from './kernel/faults/configured-rules.ts'
 import { createFaults, type Faults } from './kernel/faults/faults.ts'
+import { aloneOn } from './kernel/holders.ts'
 import { boot } from './kernel/installation.ts'
 import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
@@ -45,7 +46,7 @@ import type { CallbackTransport } from './worker/callbacks/transport.ts'
 import { createCertificateRenderer } from './worker/certificate/render-pool.ts'
 import { createTemplates } from './worker/certificate/template/templates.ts'
 import { createLedger } from './worker/ledger/ledger.ts'
-import { createMortalWorker } from './worker/mortal-worker.ts'
+import { createMortalWorker, type WorkerParts } from './worker/mortal-worker.ts'
 import { createSettler } from './worker/settler.ts'
 import { createStages } from './worker/stages.ts'
 
@@ -96,6 +97,8 @@ export type EmulatorOptions = ConfigInput & {
   readonly listen?: boolean
   /** The state, where it outlives the emulator (`openMemory`); instead of `data_dir`. */
   readonly store?: Store | Session
+  /** The own worker's parts with something put around them: the capacity plan gives its calls a model's latencies. */
+  readonly around?: (parts: WorkerParts) => WorkerParts
 }
 
 /**
@@ -103,7 +106,7 @@ export type EmulatorOptions = ConfigInput & {
  * free one). Throws EmulatorError `bad-configuration`, `port-taken`, `mailpit-unreachable` or `state-locked`.
  */
 export async function createEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
-  const { clock: givenClock, listen: listens = true, store, ...input } = options
+  const { clock: givenClock, listen: listens = true, store, around, ...input } = options
   const parsed = configSchema.safeParse(input)
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
@@ -117,7 +120,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   let stopping: Promise<void> | undefined
   const stopAll = () => (stopping ??= stopEach(stops))
   try {
-    return await start({ config, clock, listens, store, stops, stopAll })
+    return await start({ config, clock, listens, store, around, stops, stopAll })
   } catch (error) {
     await stopAll()
     throw error
@@ -129,11 +132,12 @@ interface Start {
   readonly clock: Clock
   readonly listens: boolean
   readonly store: Store | Session | undefined
+  readonly around: EmulatorOptions['around']
   readonly stops: (() => void | Promise<void>)[]
   readonly stopAll: () => Promise<void>
 }
 
-async function start({ config, clock, listens, store: given, stops, stopAll }: Start): Promise<Emulator> {
+async function start({ config, clock, listens, store: given, around, stops, stopAll }: Start): Promise<Emulator> {
   const onError = (error: unknown) => {
     // What fails in a process that was killed is heard by nobody.
     if (given !== undefined && 'killed' in given && given.killed) return
@@ -149,6 +153,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
   const store = given ?? openStore({ ...(directory === undefined ? {} : { directory }), gathers: !virtual })
   stops.push(() => store.close())
   const { seed, boot: bootNumber, ids } = boot({ store, seed: config.seed })
+  const holder = aloneOn(`embedded:${bootNumber}`)
   const journal = createJournal({ store, clock })
   const faults = createFaults({ store, clock, journal, seed })
   if (config.faults !== undefined) faults.set(configuredRules(config.faults))
@@ -194,6 +199,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     clock,
     ids,
     journal,
+    holder,
     settings: {
       targetOf: (tenant) => {
         const own = tenantSettings(tenant)
@@ -207,6 +213,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
       delayMs: config.callback_delay,
       timeoutMs: config.callback_timeout,
       retryScheduleMs: config.cloud_retry_policy,
+      perHost: config.callback_concurrency,
       connectTo: config.callback_connect_to,
       allowHosts: config.allow_callback_host,
     },
@@ -221,7 +228,7 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     callbacks,
     verifyBase: publicUrl,
     isQueued: queues.isQueued,
-    owner: `embedded:${bootNumber}`,
+    holder,
     retrySchedule: config.cloud_retry_policy,
     bounceWindowMs: config.bounce_window,
   })
@@ -382,6 +389,8 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
     queue_url: `${at.url}/${account}/${queueName}`,
     dashboard: at.url,
     worker: config.worker,
+    speed: config.speed,
+    retry_policy_ms: config.cloud_retry_policy,
     sendgrid_public_key: mail.providers.sendgridPublicKey,
     seed,
     boot: bootNumber,
@@ -475,17 +484,20 @@ async function start({ config, clock, listens, store: given, stops, stopAll }: S
   settler.start()
   stops.push(() => settler.stop())
   if (config.worker === 'builtin') {
+    const parts: WorkerParts = {
+      attempt: attemptDeps,
+      // Wall time, as the ledger's leases are: a worker in the same process is not faster for --speed.
+      queue: queues.consumer(queueName, { visibilityTimeoutMs: visibilitySeconds * 1000 * config.speed }),
+      concurrency: config.worker_concurrency,
+    }
     const worker = createMortalWorker({
       store,
       clock,
       journal,
       faults,
       ledger,
-      attempt: attemptDeps,
+      ...(around?.(parts) ?? parts),
       onError,
-      // Wall time, as the ledger's leases are: a worker in the same process is not faster for --speed.
-      queue: queues.consumer(queueName, { visibilityTimeoutMs: visibilitySeconds * 1000 * config.speed }),
-      concurrency: config.worker_concurrency,
       visibilityMs: visibilitySeconds * 1000,
     })
     worker.start()

@@ -1,10 +1,11 @@
-import { createEmulator, type ConfigInput, type Emulator } from './emulator.ts'
+import { createEmulator, type ConfigInput, type Emulator, type EmulatorOptions } from './emulator.ts'
 import { openMemory, type Session, type Store } from './kernel/store.ts'
 import { virtualClock, type VirtualClock } from './kernel/virtual-clock.ts'
 
 export interface SimulationOptions extends Omit<ConfigInput, 'data_dir' | 'ephemeral'> {
   /** When time begins, epoch milliseconds. */
   readonly start?: number
+  readonly around?: EmulatorOptions['around']
 }
 
 /** An emulator in virtual time on a state in memory, which outlives restarts and crashes. */
@@ -31,13 +32,14 @@ export interface Simulation {
 const day = 86_400_000
 
 /** Virtual time runs everything in this process without ports; the same seed gives the same journal. */
-export async function createSimulation({ start, ...config }: SimulationOptions): Promise<Simulation> {
+export async function createSimulation({ start, around, ...config }: SimulationOptions): Promise<Simulation> {
   const memory = openMemory()
   let settings = config
   let clock = virtualClock(start)
   let session: Session = memory.session()
   let killed = false
-  const boot = () => createEmulator({ ...settings, clock, store: session, listen: false })
+  const boot = () =>
+    createEmulator({ ...settings, clock, store: session, listen: false, ...(around === undefined ? {} : { around }) })
   let emulator = await boot()
 
   const drive = async <T>(work: Promise<T>): Promise<T> => {

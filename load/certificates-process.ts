@@ -61,7 +61,7 @@ async function render(inputs: readonly CertificateInput[]): Promise<readonly num
   }
   return (await renderer.render(batch, inputs)).map((one) => {
     if ('error' in one) throw new Error(one.error)
-    return one.pdf.byteLength
+    return one.pieces[0].byteLength + one.pieces[1].byteLength
   })
 }
 

@@ -7,8 +7,8 @@ import { dialects, jobTypes } from '../contracts/job.ts'
 import { jobStatuses } from '../contracts/status.ts'
 import { configSchema } from '../emulator/config.ts'
 
-/** What a scenario must not set: ports and state are the runner's, and so is the seed. */
-const ofRunner = ['port', 'smtp_port', 'inbox_port', 'host', 'public_url', 'data_dir', 'ephemeral', 'seed'] as const
+/** What a scenario must not set: ports and state are the runner's, and so is the seed; checks are no setting of it. */
+const ofRunner = ['port', 'smtp_port', 'inbox_port', 'host', 'public_url', 'data_dir', 'ephemeral', 'seed', 'check'] as const
 
 const settings = configSchema
   .omit(Object.fromEntries(ofRunner.map((name) => [name, true])) as Record<(typeof ofRunner)[number], true>)

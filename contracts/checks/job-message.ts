@@ -31,6 +31,34 @@ export interface JobReport {
   readonly findings: readonly JobFinding[]
 }
 
+/** Every case that a finding may be of. */
+export const jobCases: readonly string[] = [
+  'job/contract',
+  ...[
+    'address-undeliverable',
+    'certificate-without-course',
+    'dialect-not-spec',
+    'field-of-flow',
+    'html-of-first-recipient',
+    'html-personalised-for-all',
+    'html-repeated',
+    'idempotency-key-missing',
+    'ignored-field',
+    'job-id-not-uuid',
+    'message-over-1-mib',
+    'message-over-256-kib',
+    'password-in-message',
+    'recipient-repeated',
+    'recipient-without-userid',
+    'secret-in-body',
+    'tenant-missing',
+    'timestamp-missing',
+    'timestamp-not-iso',
+    'type-custom',
+    'type-unknown-to-worker',
+  ].map((code) => `advice/${code}`),
+]
+
 /** What `ingest` refuses and advises, and what only the transport shows. */
 export function checkJobMessage(message: JobMessage): JobReport {
   const { body, envelope } = message

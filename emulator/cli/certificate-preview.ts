@@ -92,7 +92,9 @@ async function render({ batches }: PreparedBatches): Promise<{ pdf: Uint8Array; 
   const [one] = batches
   const renderer = createPress()
   const [rendered] = one === undefined ? [] : await renderer.render(one.batch, one.inputs)
-  if (rendered !== undefined && 'pdf' in rendered) return rendered
+  if (rendered !== undefined && 'pieces' in rendered) {
+    return { pdf: Buffer.concat(rendered.pieces), findings: rendered.findings }
+  }
   throw new Failure(1, rendered?.error ?? 'nothing was rendered')
 }
 

@@ -44,7 +44,7 @@ async function checkJob(file: string | undefined, options: JobOptions): Promise<
   if ((file === undefined) === (options.capture !== true)) {
     throw new Failure(2, 'name a file (- is stdin), or --capture the next job that Moodle sends')
   }
-  const message = file === undefined ? await capture(options, terminal) : fromFile(file, options.tenant)
+  const message = file === undefined ? await capture(options, terminal) : messageFromFile(file, options.tenant)
   const report = checkJobMessage(message)
   const { findings } = report
   for (const finding of findings) terminal.record(finding)
@@ -52,7 +52,8 @@ async function checkJob(file: string | undefined, options: JobOptions): Promise<
   conclude(terminal, { suite: 'job', findings, reports })
 }
 
-function fromFile(file: string, tenant: number | undefined): JobMessage {
+/** `-` is stdin. Throws a Failure where it cannot be read. */
+export function messageFromFile(file: string, tenant?: number): JobMessage {
   try {
     return { body: readFileSync(file === '-' ? 0 : file), envelope: tenant === undefined ? {} : { tenant } }
   } catch (error) {

@@ -1,55 +1,22 @@
 import { Option, type Command } from 'commander'
-import {
-  canaryId,
-  canaryTitle,
-  receiverCases,
-  type ReceiverCase,
-  type TargetJob,
-} from '../../contracts/checks/receiver/index.ts'
+import { canaryId, canaryTitle, receiverCases, type ReceiverCase } from '../../contracts/checks/receiver/index.ts'
 import { dialects, type Dialect } from '../../contracts/job.ts'
 import { nearest } from '../../contracts/nearest.ts'
-import { secretsOf } from '../check/curl.ts'
-import { describeCase, type Described } from '../check/describe.ts'
-import { checkReceiver } from '../check/receiver.ts'
-import {
-  NoJobError,
-  TablesError,
-  UnreachableError,
-  type JobSource,
-  type ReceiverTarget,
-  type Tables,
-} from '../check/target.ts'
-import { systemClock } from '../kernel/clock.ts'
-import { EmulatorError } from '../kernel/errors.ts'
+import type { Described } from '../check/describe.ts'
 import { conclude, markOf, readReporters, withReporters } from './check-output.ts'
 import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
+import { casesOf, dialectOf, openMoodle, type MoodleOptions } from './moodle-target.ts'
 import { examples, repeated, whole, withJson } from './options.ts'
 import { columns } from './table.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
-interface MoodleOptions {
+interface CheckOptions extends MoodleOptions {
   readonly json?: boolean
-  readonly url?: string
-  readonly standIn?: boolean
-  readonly secret?: string
-  readonly previousSecret?: string
-  readonly token?: string
-  readonly dialect?: Dialect
-  readonly job?: string
-  readonly recipient?: readonly string[]
-  readonly submit?: string
-  readonly port: number
-  readonly php?: string
-  readonly moodleRoot: string
   readonly list?: boolean
   readonly only?: readonly string[]
   readonly skip?: readonly string[]
   readonly rubbish: boolean
-  readonly connectTo?: readonly string[]
-  readonly allowHost?: readonly string[]
-  readonly timeout: number
-  readonly seed: string
   readonly reporter?: string
   readonly verbose?: boolean
 }
@@ -106,54 +73,38 @@ export function defineMoodle(command: Command): void {
     ['offload check moodle --url … --only time,signature/empty-secret', 'some'],
     ['offload check moodle --url … --reporter junit,github', 'in CI'],
   ])
-  command.action((options: MoodleOptions) => checkMoodle(options))
+  command.action((options: CheckOptions) => checkMoodle(options))
 }
 
-async function checkMoodle(options: MoodleOptions): Promise<void> {
+async function checkMoodle(options: CheckOptions): Promise<void> {
   const terminal = createTerminal(options)
   const reports = readReporters(options.reporter)
   const dialect = dialectOf(options)
   const asked = chosen(options)
   if (options.list === true) return list(terminal, asked, dialect)
-  // What says nothing about a dialect is no part of its suite.
-  const cases = asked.filter(({ except }) => except[dialect] === undefined)
+  const cases = casesOf(dialect, asked)
   if (cases.length === 0) throw new Failure(2, 'no case is left', { fix: [call('check moodle --list')] })
 
-  const closing: (() => void | Promise<void>)[] = []
   const findings: Described[] = []
+  const moodle = await openMoodle(options, true)
   try {
-    const { target, why } = await (options.standIn === true
-      ? standIn(dialect, closing)
-      : real(options, dialect, closing))
-    const secrets = secretsOf({ OFFLOAD_CALLBACK_SECRET: target.secret, OFFLOAD_PLUGIN_TOKEN: target.token })
-    const shownUrl = options.standIn === true ? 'the stand-in' : target.url
     terminal.say(
-      `${terminal.style('bold', shownUrl)} as \`${dialect}\`${dialect === 'detailed' ? ', whose callback no document gives: its body is our invention' : ''}`,
+      `${terminal.style('bold', moodle.name)} as \`${dialect}\`${dialect === 'detailed' ? ', whose callback no document gives: its body is our invention' : ''}`,
     )
-    for await (const result of checkReceiver(target, cases)) {
-      const again = call(`check moodle --url ${target.url} --dialect ${dialect} --only ${result.id} …`)
-      const described = describeCase(result, { url: target.url, secrets, again })
+    for await (const described of moodle.results(cases)) {
       findings.push(described)
       terminal.record(described)
-      if (!options.json) say(terminal, described, options.verbose === true)
+      if (!options.json) sayCase(terminal, described, options.verbose === true)
     }
     if (!options.json) saySkipped(terminal, findings)
     const some = findings.some(({ verdict }) => verdict === 'skip' || verdict === 'unobserved')
-    conclude(terminal, { suite: `moodle ${dialect}`, findings, reports, why: some ? why : [] })
-  } catch (error) {
-    throw explained(error)
+    conclude(terminal, { suite: `moodle ${dialect}`, findings, reports, why: some ? moodle.why : [] })
   } finally {
-    for (const close of closing.toReversed()) await close()
+    await moodle.close()
   }
 }
 
-function dialectOf({ dialect, url }: MoodleOptions): Dialect {
-  if (dialect !== undefined) return dialect
-  const path = url !== undefined && URL.canParse(url) ? new URL(url).pathname : ''
-  return path.endsWith('/local/manireports/cloud_callback.php') ? 'plugin' : 'spec'
-}
-
-function chosen({ only, skip = [], rubbish }: MoodleOptions): ReceiverCase[] {
+function chosen({ only, skip = [], rubbish }: CheckOptions): ReceiverCase[] {
   const groups = [...new Set(receiverCases.map(({ id }) => id.split('/')[0] ?? ''))]
   const known = [canaryId, ...groups, ...receiverCases.map(({ id }) => id)]
   for (const name of [...(only ?? []), ...skip]) {
@@ -187,167 +138,7 @@ function list(terminal: Terminal, cases: readonly ReceiverCase[], dialect: Diale
   )
 }
 
-interface Prepared {
-  readonly target: ReceiverTarget
-  /** What was not given, for the summary line. */
-  readonly why: readonly string[]
-}
-
-async function standIn(dialect: Dialect, closing: (() => void | Promise<void>)[]): Promise<Prepared> {
-  const { standInTarget } = await import('../check/stand-in-target.ts')
-  const target = await standInTarget(dialect, systemClock())
-  closing.push(target.close)
-  return { target, why: [] }
-}
-
-async function real(
-  options: MoodleOptions,
-  dialect: Dialect,
-  closing: (() => void | Promise<void>)[],
-): Promise<Prepared> {
-  const { url } = options
-  if (url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new Failure(
-      2,
-      url === undefined
-        ? '--url is missing: the address of the callback'
-        : `--url ${url} is no http:// or https:// URL`,
-      {
-        fix: ['--url http://localhost:8000/local/manireports/ui/ajax/cloud_callback.php', 'or --stand-in, for a look'],
-      },
-    )
-  }
-  const secret = options.secret ?? (process.env['OFFLOAD_CALLBACK_SECRET'] || undefined)
-  const token = options.token ?? (process.env['OFFLOAD_PLUGIN_TOKEN'] || undefined)
-  if (dialect === 'plugin' ? token === undefined : secret === undefined) {
-    const [flag, variable] =
-      dialect === 'plugin' ? ['--token', 'OFFLOAD_PLUGIN_TOKEN'] : ['--secret', 'OFFLOAD_CALLBACK_SECRET']
-    throw new Failure(2, `${flag} is missing: without the receiver's secret no callback can be valid`, {
-      fix: [`export ${variable}=…, so that it stays out of the shell's history`],
-    })
-  }
-  const clock = systemClock()
-  const { createHttpReceiver } = await import('../check/http.ts')
-  const receiver = createHttpReceiver({
-    url,
-    clock,
-    timeoutMs: options.timeout * 1000,
-    connectTo: options.connectTo ?? [],
-    allowHosts: options.allowHost ?? [],
-  })
-  closing.push(receiver.close)
-  const tables = await tablesOf(options, closing)
-  const jobs = await jobsOf(options, dialect, tables, closing)
-  const why = [
-    ...(jobs.kind === 'invented' ? ['no --job, no --submit'] : jobs.kind === 'one' ? ['no --submit'] : []),
-    ...(tables === undefined ? ['no --php'] : []),
-  ]
-  const target: ReceiverTarget = {
-    url,
-    dialect,
-    secret: secret ?? '',
-    previousSecret: options.previousSecret,
-    token: token ?? '',
-    send: receiver.send,
-    jobs,
-    tables,
-    clock,
-  }
-  return { target, why }
-}
-
-async function tablesOf(
-  { php, moodleRoot }: MoodleOptions,
-  closing: (() => void | Promise<void>)[],
-): Promise<Tables | undefined> {
-  if (php === undefined) return undefined
-  const { openPhpMoodle } = await import('../check/php-moodle.ts')
-  const tables = await openPhpMoodle({ command: php, root: moodleRoot, clock: systemClock() })
-  closing.push(tables.close)
-  return tables
-}
-
-async function jobsOf(
-  options: MoodleOptions,
-  dialect: Dialect,
-  tables: Tables | undefined,
-  closing: (() => void | Promise<void>)[],
-): Promise<JobSource> {
-  const { givenJob, inventedJobs, submittedJobs } = await import('../check/jobs.ts')
-  const { submit, port, seed } = options
-  if (submit !== undefined) {
-    const token = process.env['OFFLOAD_INGEST_TOKEN'] || undefined
-    const jobs = await submittedJobs({
-      command: submit,
-      dialect,
-      port,
-      token,
-      clock: systemClock(),
-      environment: process.env,
-    })
-    closing.push(jobs.close)
-    return jobs
-  }
-  const id = options.job ?? (await askForJob())
-  if (id === undefined || id === '') return inventedJobs(dialect, seed)
-  const rows = (await tables?.snapshot([id]))?.jobs[id]?.recipients ?? []
-  const known = rows.map(({ userid, email }) => (userid === null ? email : `${userid}=${email}`))
-  return givenJob(namedJob(id, dialect, options.recipient ?? known))
-}
-
-/** A question only where somebody can answer it. */
-async function askForJob(): Promise<string | undefined> {
-  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined
-  const { createInterface } = await import('node:readline/promises')
-  const reader = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return (await reader.question('Id of a job that Moodle has (Enter: an invented one): ')).trim()
-  } finally {
-    reader.close()
-  }
-}
-
-function namedJob(id: string, dialect: Dialect, recipients: readonly string[]): TargetJob {
-  const byUserid = dialect === 'spec' || dialect === 'detailed'
-  const people = recipients.map((text) => {
-    const [, userid, email] = /^(?:(\d+)(?:=|$))?(.*)$/.exec(text) ?? []
-    if (byUserid ? userid === undefined : email === '') {
-      throw new Failure(2, `--recipient ${text}: \`${dialect}\` names recipients by ${byUserid ? 'userid' : 'e-mail'}`)
-    }
-    const address = email === undefined || email === '' ? `user${userid}@check.offload.test` : email
-    return {
-      key: userid ?? address,
-      email: address,
-      ...(byUserid && userid !== undefined ? { userid: Number(userid) } : {}),
-    }
-  })
-  if (people.length === 0) {
-    throw new Failure(2, '--job needs its recipients, whom a callback names', {
-      fix: [byUserid ? '--recipient 1001 --recipient 1002 (userids)' : '--recipient ana@example.com'],
-    })
-  }
-  const integer = !byUserid && /^\d+$/.test(id)
-  return { id: integer ? Number(id) : id, tenant: 0, people, known: true }
-}
-
-function explained(error: unknown): unknown {
-  if (error instanceof UnreachableError) return new Failure(3, error.message)
-  if (error instanceof NoJobError || error instanceof TablesError) return new Failure(2, error.message)
-  if (error instanceof EmulatorError && error.code === 'host-refused') {
-    return new Failure(
-      2,
-      error.message
-        .replace('offload up --allow-callback-host', '--allow-host')
-        .replace('offload up --callback-connect-to', '--connect-to'),
-    )
-  }
-  if (error instanceof EmulatorError && error.code === 'port-taken') {
-    return new Failure(2, error.message, { fix: ['stop the emulator that listens there, or take another: --port 0'] })
-  }
-  return error
-}
-
-function say(terminal: Terminal, described: Described, verbose: boolean): void {
+export function sayCase(terminal: Terminal, described: Described, verbose: boolean): void {
   const { id, title, verdict, reason, fix, level, leaves, exchanges } = described
   const { style } = terminal
   if (verdict === 'skip' && !verbose) return

@@ -65,7 +65,7 @@ export function conclude(
   }
   terminal.say(`\n${terminal.style(tally.failed > 0 ? 'red' : 'green', summary)}`)
   if (tally.failed > 0) process.exitCode = 1
-  else if (tally.passed + tally.advised + tally.unobserved === 0) throw new Failure(2, 'no case was run')
+  else if (tally.passed + tally.known + tally.advised + tally.unobserved === 0) throw new Failure(2, 'no case was run')
 }
 
 /** Commands to the runner are read from stderr as well, so that stdout stays NDJSON with `--json`. */
@@ -86,9 +86,10 @@ function write(file: string, text: string): void {
 const marks = { pass: ['green', '✓'], fail: ['red', '✗'], skip: ['dim', '-'], unobserved: ['yellow', '?'] } as const
 
 export function markOf(
-  { verdict, level }: Pick<Finding, 'verdict' | 'level'>,
+  { verdict, level, known }: Pick<Finding, 'verdict' | 'level' | 'known'>,
   { style }: Pick<Terminal, 'style'>,
 ): string {
+  if (verdict === 'fail' && known === true) return style('yellow', '=')
   if (verdict === 'fail' && level === 'advised') return style('yellow', '!')
   const [tone, sign] = marks[verdict]
   return style(tone, sign)

@@ -1,15 +1,21 @@
 import type { Command } from 'commander'
+import { defineAll } from './check-all.ts'
 import { defineJob } from './check-job.ts'
 import { defineMoodle } from './check-moodle.ts'
-import { examples } from './options.ts'
+import { examples, withTarget } from './options.ts'
 
 export function define(command: Command): void {
   command.description(
-    'Whether a job message, or a Moodle, is what the contract says; and where not, why, and what to change.',
+    'Whether a job message, a Moodle, or a deployment is what the contract says; and where not, why, and what to change.\nWithout more: what `check:` in offload.config.yaml lists.',
   )
+  // What is written after a subcommand is the subcommand's.
+  command.enablePositionalOptions().parent?.enablePositionalOptions()
+  defineAll(withTarget(command))
   defineJob(command.command('job [file]'))
   defineMoodle(command.command('moodle'))
   examples(command, [
+    ['offload check', 'all that offload.config.yaml lists'],
+    ['offload check --baseline offload-check.yaml --reporter junit,github', 'in CI'],
     ['offload check job job.json', 'a job message from a file'],
     ['offload check job --capture', 'the next one that Moodle sends to port 4566'],
     [

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { configSchema, type Config, type ConfigInput } from '../config.ts'
 import { Failure } from './failure.ts'
 import { nearest } from '../../contracts/nearest.ts'
+import { lineOf, writtenPath } from '../kernel/yaml-path.ts'
 
 /** One value that somebody gave, with the words for where: `--port`, `OFFLOAD_PORT`, `offload.config.yaml:3 port`. */
 interface Given {
@@ -12,6 +13,8 @@ interface Given {
   readonly from: string
   /** The value as it was written, where that is more than the value. */
   readonly text?: string
+  /** The words for a place inside of the value. */
+  readonly within?: (path: readonly PropertyKey[]) => string
 }
 
 export interface Sources {
@@ -31,6 +34,8 @@ export interface Configuration {
   readonly file: string | undefined
   /** Variables that look like settings and are none. */
   readonly warnings: readonly string[]
+  /** Where a setting came from, in words: `offload.config.yaml:7 check.jobs`. */
+  readonly placeOf: (path: readonly PropertyKey[]) => string
 }
 
 const defaultFile = 'offload.config.yaml'
@@ -71,7 +76,11 @@ export async function readConfiguration(sources: Sources = {}): Promise<Configur
   const parsed = configSchema.safeParse(input)
   const wrong = [...empty, ...(parsed.success ? [] : linesOf(parsed.error, origin))]
   if (!parsed.success || wrong.length > 0) throw refusal(wrong, file)
-  return { input, config: parsed.data, file, warnings: fromEnvironment.warnings }
+  const placeOf = (path: readonly PropertyKey[]) => {
+    const given = originOf(origin, path.map(String))
+    return given?.within?.(path) ?? given?.from ?? path.join('.')
+  }
+  return { input, config: parsed.data, file, warnings: fromEnvironment.warnings, placeOf }
 }
 
 function fileOf(asked: string | undefined, directory: string): string | undefined {
@@ -99,12 +108,12 @@ function readEnvironment(environment: Readonly<Record<string, string | undefined
   for (const [variable, text] of Object.entries(environment)) {
     // An empty variable is how many tools write "not set".
     if (!variable.startsWith('OFFLOAD_') || nonEmpty(text) === undefined || otherVariables.includes(variable)) continue
-    const name = shortVariables[variable] ?? bare(variable)
+    const name = shortVariables[variable] ?? nameIn(variable)
     if (name === 'callback_url') given.push(...callbackUrls(listOf(text), variable))
     else if (name in schemas && name !== 'tenants') {
       given.push({ path: [name], value: isList(name) ? listOf(text) : text, from: variable })
     } else {
-      const known = [...names, ...Object.keys(shortVariables).map(bare), ...otherVariables.map(bare)]
+      const known = [...names, ...Object.keys(shortVariables).map(nameIn), ...otherVariables.map(nameIn)]
       const meant = nearest(name, known)
       if (meant === undefined) continue
       warnings.push(`${variable} is no setting and is ignored: OFFLOAD_${meant.toUpperCase()} was meant?`)
@@ -153,11 +162,28 @@ async function readFile(path: string, shown: string): Promise<Given[]> {
       }
       const json: unknown = isNode(value) ? value.toJS(document) : value
       const single = isList(at[0]) && at.length === 1 && (typeof json === 'string' || typeof json === 'number')
-      given.push({ path: at, value: single ? [json] : json, from })
+      const within = (inner: readonly PropertyKey[]) => {
+        const written = asWritten(document.toJS(), inner)
+        return `${shown}:${lineOf(document, lines, written) ?? line} ${writtenPath(written)}`
+      }
+      given.push({ path: at, value: single ? [json] : json, from, within })
     }
   }
   walk(document.contents, [])
   return given
+}
+
+/** Without the numbers of lists of one that were written without a list, and where the schema made names up. */
+function asWritten(raw: unknown, path: readonly PropertyKey[]): PropertyKey[] {
+  let at = raw
+  const written: PropertyKey[] = []
+  for (const key of path) {
+    const isThere = typeof at === 'object' && at !== null && (typeof key !== 'number') !== Array.isArray(at)
+    if (!isThere) continue
+    written.push(key)
+    at = (at as Record<PropertyKey, unknown>)[key]
+  }
+  return written
 }
 
 function put(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
@@ -187,18 +213,37 @@ function linesOf(error: z.ZodError, origin: ReadonlyMap<string, Given>): string[
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
         const at = [...path, key]
-        const meant = nearest(key, path.length === 0 ? names : tenantNames)
-        const where = originOf(origin, at)?.from ?? at.join('.')
+        const meant = nearest(key, namesAt(issue.path))
+        const given = originOf(origin, at)
+        const where = given?.within?.([...issue.path, key]) ?? given?.from ?? at.join('.')
         return `${where} is no setting${meant === undefined ? '' : `: ${meant} was meant?`}`
       })
     }
     const given = originOf(origin, path)
     if (given?.value === null) return []
-    return [`${given?.from ?? path.join('.')}${valueOf(given, path)} ${reasonOf(issue)}`]
+    const where = given?.within?.(issue.path) ?? given?.from ?? path.join('.')
+    return [`${where}${valueOf(given, path)} ${reasonOf(issue)}`]
   })
 }
 
-const tenantNames = Object.keys(((configSchema.shape.tenants.unwrap() as z.ZodRecord).valueType as z.ZodObject).shape)
+/** The names that are possible at a path. */
+function namesAt(path: readonly PropertyKey[]): string[] {
+  let at = bare(configSchema)
+  for (const key of path) {
+    if (at instanceof z.ZodObject) at = bare((at.shape as Record<PropertyKey, unknown>)[key])
+    else if (at instanceof z.ZodArray) at = bare(at.element)
+    else if (at instanceof z.ZodRecord) at = bare(at.valueType)
+  }
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : []
+}
+
+/** A schema without what is around it. */
+function bare(schema: unknown): unknown {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return bare(schema.unwrap())
+  }
+  return schema instanceof z.ZodPipe ? bare(schema.out) : schema
+}
 
 /** The value that a path is in: its own, or the nearest around it. */
 function originOf(origin: ReadonlyMap<string, Given>, path: readonly string[]): Given | undefined {
@@ -239,6 +284,6 @@ function isList(name: string | undefined): boolean {
 }
 
 const listOf = (text: string | undefined): string[] => (text ?? '').split(/[\s,]+/).filter((part) => part !== '')
-const bare = (variable: string): string => variable.slice('OFFLOAD_'.length).toLowerCase()
+const nameIn = (variable: string): string => variable.slice('OFFLOAD_'.length).toLowerCase()
 const nonEmpty = (text: string | undefined): string | undefined =>
   text === undefined || text.trim() === '' ? undefined : text

@@ -1,8 +1,9 @@
+import { EmulatorError } from './errors.ts'
 import { createIds, freshSeed, type Ids } from './ids.ts'
 import type { Store } from './store.ts'
 
 /** The version of the state file's tables; a file of another version is refused with what to do. */
-const stateVersion = 3
+const stateVersion = 5
 
 export interface Installation {
   readonly seed: string
@@ -11,8 +12,21 @@ export interface Installation {
   readonly ids: Ids
 }
 
+/** Whose state it is: neither can go on with the other's. */
+export type StateUse = 'emulator' | 'worker'
+
+const usedBy: Readonly<Record<StateUse, string>> = { emulator: 'an emulator (offload up)', worker: 'offload worker' }
+
 /** Reads who we are from the state file, and counts this start. */
-export function boot({ store, seed }: { store: Store; seed?: string | undefined }): Installation {
+export function boot({
+  store,
+  seed,
+  use = 'emulator',
+}: {
+  store: Store
+  seed?: string | undefined
+  use?: StateUse
+}): Installation {
   store.define('CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID')
   return store.tx(() => {
     const read = (name: string) => store.get<{ value: string }>('SELECT value FROM meta WHERE name = ?', name)?.value
@@ -26,10 +40,18 @@ export function boot({ store, seed }: { store: Store; seed?: string | undefined 
           'Move it away, or give another --data-dir.',
       )
     }
+    const known = read('use') ?? use
+    if (version !== undefined && known !== use) {
+      throw new EmulatorError(
+        'state-of-another',
+        `${store.path} is the state of ${usedBy[known as StateUse]}: name another file.`,
+      )
+    }
     const chosen = seed ?? read('seed') ?? freshSeed()
     const installation = read('installation') ?? (seed === undefined ? freshSeed() : `seed-${seed}`)
     const number = Number(read('boot') ?? 0) + 1
     write('version', String(stateVersion))
+    write('use', use)
     write('seed', chosen)
     write('installation', installation)
     write('boot', String(number))

@@ -43,8 +43,10 @@ export interface Store {
 }
 
 export interface StoreOptions {
-  /** The folder of `state.db`; without one a temporary file that goes when the store is closed. */
+  /** The folder of the state file; without one a temporary file that goes when the store is closed. */
   readonly directory?: string
+  /** The state file's name; `state.db` unless given. */
+  readonly file?: string
   /** What an `afterCommit` threw; standard error unless given. */
   readonly onError?: (error: unknown) => void
   /** Whether a group may wait some real milliseconds for more to join it: not in virtual time. */
@@ -88,23 +90,29 @@ const toStandardError = (error: unknown) => {
   process.stderr.write(`offload: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
 }
 
-export function openStore({ directory, onError = toStandardError, gathers = true }: StoreOptions): Store {
+export function openStore({
+  directory,
+  file = 'state.db',
+  onError = toStandardError,
+  gathers = true,
+}: StoreOptions): Store {
   const ephemeral = directory === undefined
   const folder = directory ?? mkdtempSync(join(tmpdir(), 'offload-'))
-  const path = join(folder, 'state.db')
+  const path = join(folder, file)
   if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true })
   const db = new DatabaseSync(path)
   db.exec(`
-    PRAGMA page_size = 16384;
+    -- Before all else: another process may be writing already.
+    PRAGMA busy_timeout = 5000;
+    PRAGMA page_size = 8192;
     ${
       // What does not outlive the process needs no log on disk, and nobody else reads it: less than half the time.
       ephemeral
         ? 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;'
-        : 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;'
+        : 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000;'
     }
     PRAGMA foreign_keys = ON;
     PRAGMA cache_size = ${ephemeral ? -131_072 : -32_768};
-    PRAGMA busy_timeout = 5000;
     -- Else what a savepoint would restore is written to a file from 64 KB on: a third of a group's time.
     PRAGMA temp_store = MEMORY;
   `)

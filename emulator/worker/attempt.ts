@@ -2,6 +2,7 @@ import type { Recipient, JobFields } from '../../contracts/job.ts'
 import { messageOf } from '../kernel/errors.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { createBatches, type Wanted } from './certificate/batches.ts'
+import { certificateCode } from './certificate/code.ts'
 import { certificateKey } from './certificate/key.ts'
 import { TemplateError } from './certificate/template/template.ts'
 import type { Templates } from './certificate/template/templates.ts'
@@ -27,19 +28,18 @@ export interface AttemptDeps {
   readonly mail: MailPort
   readonly settingsOf: (tenant: number) => DeliverySettings
   readonly stage: <T>(name: 'certificate' | 'objects' | 'mail', run: () => Promise<T>) => Promise<T>
+  /** Mails in flight of one pass; the transport has its own, smaller pool of connections. Default 128. */
+  readonly mailsAtOnce?: number
 }
 
 type Certified = Map<string, Certificate | { error: string; permanent: boolean }>
-
-/** Mails in flight of one pass; the transport has its own, smaller pool of connections. */
-const mailsAtOnce = 128
 
 /**
  * Tries everything that is still to be done for these recipients of one job: render, store, mail.
  * Never throws; each recipient gets its outcome, and nothing is written here but objects and mails.
  */
 export function createAttempt(deps: AttemptDeps) {
-  const { ids, objects, certificates, mail, settingsOf } = deps
+  const { ids, objects, certificates, mail, settingsOf, mailsAtOnce = 128 } = deps
   const prepare = createBatches({ templates: deps.templates })
 
   const certify = async (
@@ -53,16 +53,18 @@ export function createAttempt(deps: AttemptDeps) {
       row,
       recipient,
       key: certificateKey({ tenant: job.tenant, job: job.job, recipient: row.key }),
-      code: ids.stable(16, 'certificate', job.tenant, job.job, row.key).toUpperCase(),
+      code: certificateCode(ids, { tenant: job.tenant, job: job.job, recipient: row.key, row: row.id }),
     }))
     const done: Certified = new Map()
-    const finish = ({ row, key, code }: (typeof all)[number]) =>
-      done.set(row.key, { key, code, url: objects.presign(key, settings.presignedUrlTtlSeconds) })
+    const finish = async ({ row, key, code }: (typeof all)[number]) => {
+      const url = objects.presign(key, settings.presignedUrlTtlSeconds)
+      done.set(row.key, { key, code, url: typeof url === 'string' ? url : await url })
+    }
 
     // A retry uses the stored object: never a second version.
     const stored = await objects.existing(all.map(({ key }) => key))
     const missing = all.filter(({ key }) => !stored.has(key))
-    for (const one of all) if (stored.has(one.key)) finish(one)
+    for (const one of all) if (stored.has(one.key)) await finish(one)
     if (missing.length === 0) return done
 
     const wanted = missing.map(({ row, recipient, code }): Wanted => ({
@@ -88,7 +90,7 @@ export function createAttempt(deps: AttemptDeps) {
       return (await Promise.all(batches)).flat()
     })
     const byRecipient = new Map(missing.map((one) => [one.row.key, one]))
-    const good: { one: (typeof all)[number]; pdf: Uint8Array; sha256: string; md5: string }[] = []
+    const good: { one: (typeof all)[number]; pieces: readonly Uint8Array[]; sha256: string; md5: string }[] = []
     for (const result of rendered) {
       const one = byRecipient.get(result.recipient)!
       const { row } = one
@@ -97,14 +99,15 @@ export function createAttempt(deps: AttemptDeps) {
         continue
       }
       for (const text of result.findings) notes.findings.push({ recipient: row.key, text })
-      good.push({ one, pdf: result.pdf, sha256: result.sha256, md5: result.md5 })
+      good.push({ one, pieces: result.pieces, sha256: result.sha256, md5: result.md5 })
     }
     await deps.stage('objects', () =>
-      objects.put(good.map(({ one, pdf, md5 }) => ({ key: one.key, contentType: 'application/pdf', bytes: pdf, md5 }))),
+      objects.put(good.map(({ one, pieces, md5 }) => ({ key: one.key, contentType: 'application/pdf', pieces, md5 }))),
     )
-    for (const { one, pdf, sha256 } of good) {
-      finish(one)
-      notes.stored.push({ recipient: one.row.key, key: one.key, bytes: pdf.length, sha256 })
+    for (const { one, pieces, sha256 } of good) {
+      await finish(one)
+      const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
+      notes.stored.push({ recipient: one.row.key, key: one.key, bytes, sha256 })
     }
     return done
   }

@@ -98,14 +98,14 @@ export function createFaultyAttempt(
 
     const store = async (result: RenderedCertificate): Promise<RenderedCertificate> => {
       if ('error' in result) return result
-      const { recipient, pdf } = result
+      const { recipient, pieces } = result
       const effect = strike('worker.objects', recipient, failed)?.effect
       if (effect === undefined) return result
       const throttled = effect.kind === 'throttle' ? objectErrors['SlowDown'] : undefined
       const refused = effect.kind === 'error' ? (objectErrors[effect.code] ?? effect.code) : throttled
       if (refused !== undefined) return { recipient, error: `Object store: ${refused}`, temporary: true }
       const key = certificateKey({ tenant: job.tenant, job: job.job, recipient })
-      await deps.objects.put([{ key, contentType: 'application/pdf', bytes: pdf }])
+      await deps.objects.put([{ key, contentType: 'application/pdf', pieces }])
       return { recipient, error: 'Object store: the connection closed before an answer came', temporary: true }
     }
 

@@ -22,6 +22,9 @@ export interface MortalWorkerDeps extends Omit<PoolDeps, 'attempt'> {
   readonly attempt: AttemptDeps
 }
 
+/** What a worker works with. */
+export type WorkerParts = Pick<MortalWorkerDeps, 'attempt' | 'queue' | 'concurrency' | 'passesAtOnce'>
+
 /** From a worker's death to its next start; a delay. */
 const restartMs = 1000
 

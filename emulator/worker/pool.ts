@@ -16,6 +16,8 @@ export interface PoolDeps {
   readonly attempt: Attempt
   /** Messages that are worked on at once. */
   readonly concurrency: number
+  /** Passes of one message: while one renders or waits for the disk another mails, and what both write shares a commit. Default 2. */
+  readonly passesAtOnce?: number
   /** The queue's visibility timeout in milliseconds of wall time; a message that is worked on is renewed before it ends. */
   readonly visibilityMs: number
   /** For what should never happen: a defect of ours, or a state file that cannot be written. */
@@ -32,15 +34,12 @@ interface Again {
 /** Recipients whose outcomes, callback and journal are one transaction. */
 const passSize = 200
 
-/** Passes of one message: while one renders or waits for the disk another mails, and what both write shares a commit. */
-const passesAtOnce = 2
-
 /**
  * Consumers that take messages through the whole job: admit, lease, attempt, conclude, and the message deleted last.
  * A worker that dies at any point leaves a message that becomes visible again and a ledger that knows what was done.
  */
 export function createPool(deps: PoolDeps) {
-  const { store, clock, queue, ledger } = deps
+  const { store, clock, queue, ledger, passesAtOnce = 2 } = deps
   const stopping = new AbortController()
   let consumers: Promise<void>[] = []
 

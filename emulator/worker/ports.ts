@@ -18,7 +18,7 @@ export interface QueuePort {
   delete(message: QueueMessage): Promise<void>
   /** Keeps a message that is worked on, until `until` (epoch milliseconds) unless it is renewed again. */
   renew(message: QueueMessage, until: number): Promise<void>
-  /** Gives a message back unworked: visible at once, and not counted as received. */
+  /** Gives a message back unworked: visible at once, and not counted as received where the engine can. */
   release(message: QueueMessage): Promise<void>
   /** Makes the message visible again at `at` (epoch milliseconds). */
   defer(message: QueueMessage, at: number): Promise<void>
@@ -29,21 +29,22 @@ export interface QueuePort {
 export interface StoredObject {
   readonly key: string
   readonly contentType: string
-  readonly bytes: Uint8Array
+  /** The bytes, in pieces. A first one that is the same array in many objects of a `put` need be kept only once. */
+  readonly pieces: readonly Uint8Array[]
   /** Of the bytes, in hex, where it is known. */
   readonly md5?: string
 }
 
 /** The worker's bucket. */
 export interface ObjectsPort {
-  /** Durable when resolved; all of them or none. */
+  /** Durable when resolved; where it rejects, some may be stored. */
   put(objects: readonly StoredObject[]): Promise<void>
   /** Which of these keys exist. */
   existing(keys: readonly string[]): Promise<ReadonlySet<string>>
   /** The object's bytes, for an attachment. */
   get(key: string): Promise<Uint8Array | undefined>
   /** A presigned GET URL that anyone can open for `ttlSeconds`. */
-  presign(key: string, ttlSeconds: number): string
+  presign(key: string, ttlSeconds: number): string | Promise<string>
 }
 
 /** What becomes of a mail after it was accepted, where a fault has decided it: it comes back, or is complained about. */

@@ -21,6 +21,8 @@ export function createSettler({ store, clock, journal, ledger, onError }: Settle
   })
   return {
     start: () => alarm.start(),
+    /** Looks for what other processes have left to be done. */
+    look: () => alarm.wakeAt(clock.now()),
     stop() {
       unsubscribe()
       return alarm.stop()

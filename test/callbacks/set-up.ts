@@ -5,6 +5,7 @@ import { createCallbacks, type CallbackSettings } from '../../emulator/worker/ca
 import type { ResolveName } from '../../emulator/worker/callbacks/http-transport.ts'
 import type { CallbackTransport } from '../../emulator/worker/callbacks/transport.ts'
 import { virtualClock } from '../../emulator/kernel/clock.ts'
+import { aloneOn } from '../../emulator/kernel/holders.ts'
 import { boot } from '../../emulator/kernel/installation.ts'
 import { createJournal } from '../../emulator/kernel/journal.ts'
 import { openStore } from '../../emulator/kernel/store.ts'
@@ -43,13 +44,14 @@ export function content(fields: Partial<CallbackContent> = {}): CallbackContent 
 export function setUp({ settings, url, lookup, send, directory, now }: SetUp = {}) {
   const clock = virtualClock(now)
   const store = openStore(directory === undefined ? {} : { directory })
-  const { ids } = boot({ store, seed: 'test' })
+  const { ids, boot: bootNumber } = boot({ store, seed: 'test' })
   const journal = createJournal({ store, clock })
   const callbacks = createCallbacks({
     store,
     clock,
     ids,
     journal,
+    holder: aloneOn(`test:${bootNumber}`),
     settings: {
       targetOf: (tenant) => ({ url, secret: `secret-of-${tenant}`, token: `token-of-${tenant}` }),
       delayMs: 0,

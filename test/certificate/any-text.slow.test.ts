@@ -4,7 +4,7 @@ import { createFontLibrary } from '../../emulator/worker/certificate/fonts/libra
 import type { Layout } from '../../emulator/worker/certificate/layout-model.ts'
 import { plain } from '../../emulator/worker/certificate/text/plain.ts'
 import { createTypesetter } from '../../emulator/worker/certificate/text/typesetter.ts'
-import { batch, done, inline, inputOf, pdfOf } from './certificate-samples.ts'
+import { batch, inline, inputOf, pdfOf } from './certificate-samples.ts'
 import { letters, openFolder, qpdfCheck, skipped, textOf, why } from './pdf-tools.ts'
 
 const point = oneof(
@@ -83,7 +83,7 @@ describe('any text', () => {
       const normal = plain(texts[at] ?? '')
       const { missing } = typesetter.typeset(normal, { family: 'serif' }, 'en')
       const drawn = Array.from(normal, (each) => (missing.has(each.codePointAt(0) ?? 0) ? '□' : each)).join('')
-      expect(letters(textOf(folder.write(`${at}.pdf`, done(one).pdf))), JSON.stringify(texts[at])).toBe(letters(drawn))
+      expect(letters(textOf(folder.write(`${at}.pdf`, pdfOf(one)))), JSON.stringify(texts[at])).toBe(letters(drawn))
     }
   })
 })

@@ -89,10 +89,10 @@ export const inline = createCertificateRenderer({ threads: 0 })
 
 export function done(rendered: RenderedCertificate | undefined) {
   if (rendered === undefined || 'error' in rendered) throw new Error(rendered?.error ?? 'nothing was rendered')
-  return rendered
+  return { ...rendered, pdf: Buffer.concat(rendered.pieces) }
 }
 
-export const pdfOf = (rendered: RenderedCertificate | undefined) => Buffer.from(done(rendered).pdf)
+export const pdfOf = (rendered: RenderedCertificate | undefined) => done(rendered).pdf
 
 /** One certificate, alone in its batch. */
 export async function render(

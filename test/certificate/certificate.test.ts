@@ -189,8 +189,8 @@ describe('the bytes', () => {
 
   it('have the hashes that are given with them', async () => {
     for (const one of [await render(), done((await pool.render(batch, [inputOf()]))[0])]) {
-      expect(one.sha256).toBe(createHash('sha256').update(one.pdf).digest('hex'))
-      expect(one.md5).toBe(createHash('md5').update(one.pdf).digest('hex'))
+      expect(one.sha256).toBe(createHash('sha256').update(pdfOf(one)).digest('hex'))
+      expect(one.md5).toBe(createHash('md5').update(pdfOf(one)).digest('hex'))
     }
   })
 
@@ -200,7 +200,7 @@ describe('the bytes', () => {
       await render({ fullname }),
       await render({ fullname: fullname.normalize('NFD') }, batch, { title: `Certificate: ${fullname}` }),
     ]
-    expect(Buffer.from(decomposed.pdf).equals(composed.pdf)).toBe(true)
+    expect(pdfOf(decomposed).equals(pdfOf(composed))).toBe(true)
   })
 
   it('are at most 18 KB in Latin and 30 KB in Chinese, Japanese and Korean', async () => {
@@ -227,7 +227,7 @@ describe('threads', () => {
     const rendered = await Promise.all([pool.render(batch, many), pool.render(batch, many.slice(7, 9))])
     expect(rendered[0].map(({ recipient }) => recipient)).toEqual(many.map(({ recipient }) => recipient))
     expect(rendered[1].map(({ recipient }) => recipient)).toEqual(['7', '8'])
-    expect(rendered.flat().every((one) => 'pdf' in one)).toBe(true)
+    expect(rendered.flat().every((one) => 'pieces' in one)).toBe(true)
     expect(await pool.render(batch, [])).toEqual([])
   })
 
@@ -244,10 +244,10 @@ describe('threads', () => {
     }
     const renderer = createCertificateRenderer({ threads: 1, startThread })
     const named = (layoutId: string) => renderer.render({ ...batch, layoutId }, [inputOf()])
-    for (const id of ['a', 'a', 'b', 'a']) expect((await named(id))[0]).toHaveProperty('pdf')
+    for (const id of ['a', 'a', 'b', 'a']) expect((await named(id))[0]).toHaveProperty('pieces')
     expect(sent).toEqual(['a', 'b'])
     for (let index = 0; index < 32; index++) await named(`${index}`)
-    expect((await named('a'))[0]).toHaveProperty('pdf')
+    expect((await named('a'))[0]).toHaveProperty('pieces')
     expect(sent.at(-1)).toBe('a')
     await renderer.close()
   })

@@ -82,7 +82,7 @@ describe.skipIf(skipped)(`a layout${why}`, () => {
     expect([picture.at(0, 0), picture.at(199, 99), picture.at(100, 50)]).toEqual([0, 0, 0])
 
     const inner = await render({ fullname: 'Behind' }, plainBatch)
-    const { text: words, info, box } = await drawn([text({ text: 'before' })], { kind: 'pdf', bytes: inner.pdf })
+    const { text: words, info, box } = await drawn([text({ text: 'before' })], { kind: 'pdf', bytes: pdfOf(inner) })
     expect(words).toContain('Behind')
     expect(words).toContain('before')
     expect(info).toMatch(/^Page size: +200 x 100 pts$/m)

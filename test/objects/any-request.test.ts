@@ -149,7 +149,7 @@ const request = record({
 describe('any request', () => {
   it('is answered, and what is refused is refused in S3’s own form', { timeout: 60_000 }, async () => {
     await using at = await openBucket()
-    await at.objects.put([{ key: 'k', contentType: 'a/b', bytes: Buffer.from('hello') }])
+    await at.objects.put([{ key: 'k', contentType: 'a/b', pieces: [Buffer.from('hello')] }])
     const statuses = new Map<number, number>()
     await assert(
       asyncProperty(request, async (input) => {

@@ -4,7 +4,7 @@ import { createObjects, type Objects } from '../../emulator/cloud/objects/object
 import { s3Face } from '../../emulator/http/s3/face.ts'
 import { systemClock, virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
 import { createIds } from '../../emulator/kernel/ids.ts'
-import { openStore } from '../../emulator/kernel/store.ts'
+import { openStore, type Store } from '../../emulator/kernel/store.ts'
 
 export const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 export const bucket = 'manireports-certificates'
@@ -12,6 +12,7 @@ export const bucket = 'manireports-certificates'
 export interface Bucket extends AsyncDisposable {
   readonly clock: VirtualClock
   readonly objects: Objects
+  readonly store: Store
   /** Such as `http://127.0.0.1:41234`. */
   readonly url: string
   readonly s3: S3Client
@@ -49,6 +50,7 @@ export async function openBucket({
   return {
     clock,
     objects,
+    store,
     url,
     s3,
     async [Symbol.asyncDispose]() {

@@ -88,7 +88,7 @@ describe('ListObjectsV2', () => {
         async (some, pageSize) => {
           at.objects.reset()
           const keys = [...new Set(some)].filter((key) => key !== '')
-          await at.objects.put(keys.map((key) => ({ key, contentType: 'a/b', bytes: new Uint8Array() })))
+          await at.objects.put(keys.map((key) => ({ key, contentType: 'a/b', pieces: [new Uint8Array()] })))
           const found: (string | undefined)[] = []
           for await (const page of paginateListObjectsV2({ client: at.s3, pageSize }, { Bucket: bucket })) {
             found.push(...(page.Contents ?? []).map(({ Key }) => Key))
@@ -103,7 +103,7 @@ describe('ListObjectsV2', () => {
   it('says what it was asked, encodes where it is asked to, and starts after a key', async () => {
     await using at = await openBucket()
     const keys = ['a b+&/1', 'a b+&/2', 'c']
-    await at.objects.put(keys.map((key) => ({ key, contentType: 'a/b', bytes: Buffer.from('12345') })))
+    await at.objects.put(keys.map((key) => ({ key, contentType: 'a/b', pieces: [Buffer.from('12345')] })))
     const page = await at.s3.send(
       new ListObjectsV2Command({ Bucket: bucket, StartAfter: 'a b+&/1', FetchOwner: true, MaxKeys: 5 }),
     )

@@ -125,7 +125,7 @@ describe('an upload in parts', () => {
 
   it('takes parts out of other objects', async () => {
     await using at = await openBucket()
-    await at.objects.put([{ key: 'source ü', contentType: 'a/b', bytes: content }])
+    await at.objects.put([{ key: 'source ü', contentType: 'a/b', pieces: [content] }])
     const { UploadId } = await at.s3.send(new CreateMultipartUploadCommand(target))
     const copy = (PartNumber: number, CopySourceRange?: string) =>
       at.s3.send(

@@ -14,7 +14,7 @@ import { certificateKey, certificatePrefix } from '../../emulator/worker/certifi
 import { bucket, element, openBucket, signed } from './bucket.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-const pdf = (key: string, text = 'hello') => ({ key, contentType: 'application/pdf', bytes: bytes(text) })
+const pdf = (key: string, text = 'hello') => ({ key, contentType: 'application/pdf', pieces: [bytes(text)] })
 
 describe('the worker’s port', () => {
   it('stores all objects of a put, finds them, and gives their bytes back', async () => {
@@ -29,6 +29,31 @@ describe('the worker’s port', () => {
     await using at = await openBucket()
     await expect(at.objects.put([pdf('a'), pdf('x'.repeat(1025))])).rejects.toThrow(/1 to 1024 bytes/)
     expect(await at.objects.existing(['a'])).toEqual(new Set())
+  })
+
+  it('keeps once what many objects begin with, for as long as one of them does', async () => {
+    await using at = await openBucket()
+    const [beginning, same] = [bytes('begin '), bytes('begin ')]
+    const object = (key: string, ...pieces: Uint8Array[]) => ({ key, contentType: 'application/pdf', pieces })
+    await at.objects.put([
+      object('a', beginning, bytes('a')),
+      object('b', beginning, bytes('b')),
+      object('c', same, bytes('c'), bytes('!')),
+      object('d', beginning),
+    ])
+    const kept = () => at.store.all('SELECT 1 FROM object_beginnings').length
+    const read = async (key: string) => Buffer.from((await at.objects.get(key)) ?? []).toString()
+    expect(kept()).toBe(2)
+    expect(await Promise.all(['a', 'b', 'c', 'd'].map(read))).toEqual(['begin a', 'begin b', 'begin c!', 'begin '])
+    const answer = await at.s3.send(new GetObjectCommand({ Bucket: bucket, Key: 'a', Range: 'bytes=4-6' }))
+    expect(await answer.Body?.transformToString()).toBe('n a')
+    expect(answer.ETag).toBe(`"${createHash('md5').update('begin a').digest('hex')}"`)
+    await at.objects.remove(bucket, ['a'])
+    expect([kept(), await read('b')]).toEqual([2, 'begin b'])
+    await at.s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'b', Body: 'other' }))
+    expect([kept(), await read('b')]).toEqual([1, 'other'])
+    at.objects.reset()
+    expect(kept()).toBe(0)
   })
 
   it('resets one tenant’s certificates and no other’s', async () => {
@@ -223,7 +248,7 @@ describe('S3 over HTTP', () => {
 
   it('never lets a stored page run as one of the emulator’s own', async () => {
     await using at = await openBucket()
-    await at.objects.put([{ key: 'a', contentType: 'text/html', bytes: bytes('<script>') }, pdf('b')])
+    await at.objects.put([{ key: 'a', contentType: 'text/html', pieces: [bytes('<script>')] }, pdf('b')])
     const page = await fetch(`${at.url}/${bucket}/a`, { headers: signed })
     expect(page.headers.get('content-security-policy')).toBe('sandbox')
     const certificate = await fetch(`${at.url}/${bucket}/b`, { headers: signed })

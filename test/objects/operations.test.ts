@@ -168,8 +168,8 @@ describe('deleting many', () => {
   it('deletes keys of any characters, there or not, and says so unless it is to be quiet', async () => {
     await using at = await openBucket()
     const keys = ['a&b<c>"d"\r\n', ' spaces ', '&lt;', 'ü😀', 'true', '007']
-    await at.objects.put(keys.map((key) => ({ key, contentType: 'a/b', bytes: new Uint8Array() })))
-    await at.objects.put([{ key: 'kept', contentType: 'a/b', bytes: new Uint8Array() }])
+    await at.objects.put(keys.map((key) => ({ key, contentType: 'a/b', pieces: [new Uint8Array()] })))
+    await at.objects.put([{ key: 'kept', contentType: 'a/b', pieces: [new Uint8Array()] }])
     const Objects = [...keys, 'never there'].map((Key) => ({ Key }))
     const { Deleted } = await at.s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))
     expect(Deleted?.map(({ Key }) => Key)).toEqual([...keys, 'never there'])

@@ -7,7 +7,7 @@ const key = 'certificates/7/a b.pdf'
 
 async function withCertificate(options: Parameters<typeof openBucket>[0] = {}): Promise<Bucket> {
   const at = await openBucket(options)
-  await at.objects.put([{ key, contentType: 'application/pdf', bytes: new TextEncoder().encode('%PDF') }])
+  await at.objects.put([{ key, contentType: 'application/pdf', pieces: [new TextEncoder().encode('%PDF')] }])
   return at
 }
 

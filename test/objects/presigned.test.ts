@@ -11,7 +11,7 @@ const key = 'certificates/7/job 1/Ünï (2).pdf'
 
 async function withCertificate(options: Parameters<typeof openBucket>[0] = {}): Promise<Bucket> {
   const at = await openBucket(options)
-  await at.objects.put([{ key, contentType: 'application/pdf', bytes: new TextEncoder().encode('%PDF') }])
+  await at.objects.put([{ key, contentType: 'application/pdf', pieces: [new TextEncoder().encode('%PDF')] }])
   return at
 }
 

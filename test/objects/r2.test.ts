@@ -67,7 +67,7 @@ describe('a bucket of R2’s', () => {
 
   it('may be the worker’s own: its links are of the region auto, and its writes are not slowed down', async () => {
     await using at = await openBucket({ r2Buckets: [bucket] })
-    for (const text of ['1', '2']) await at.objects.put([{ key: 'k', contentType: 'a/b', bytes: Buffer.from(text) }])
+    for (const text of ['1', '2']) await at.objects.put([{ key: 'k', contentType: 'a/b', pieces: [Buffer.from(text)] }])
     const url = at.objects.presign('k', 60)
     expect(url).toContain('%2Fauto%2Fs3%2Faws4_request')
     expect(await ask(url)).toMatchObject({ status: 200, text: '2' })

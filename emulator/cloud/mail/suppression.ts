@@ -34,6 +34,8 @@ export interface Suppression {
   /** The reasons for which addresses are listed and held back. */
   reasons(): readonly SuppressionReason[]
   setReasons(reasons: readonly SuppressionReason[]): void
+  /** Reads the list again: another process on the same state may have changed it. */
+  refresh(): void
   reset(): void
 }
 
@@ -125,6 +127,7 @@ export function createSuppression({ store, clock }: { store: Store; clock: Clock
         store.afterCommit(read)
       })
     },
+    refresh: read,
     reset() {
       store.tx(() => {
         store.run('DELETE FROM mail_suppression')

@@ -30,6 +30,7 @@ export interface Copy {
 
 /** The buckets: the worker's port, and what the S3 protocol needs. Methods throw ObjectsError. */
 export interface Objects extends ObjectsPort {
+  presign(key: string, ttlSeconds: number): string
   readonly buckets: Buckets
   readonly uploads: Uploads
   upload(bucket: string, object: Upload): Promise<ObjectHead>
@@ -95,9 +96,8 @@ export function createObjects({
 
     put: (objects) =>
       store.write(() => {
-        for (const { md5, ...object } of objects) {
-          contents.insertOwn(own, md5 === undefined ? object : { ...object, etag: md5 })
-        }
+        const shared = new Map<Uint8Array, number>()
+        for (const object of objects) contents.insertOwn(own, object, shared)
       }),
 
     async existing(keys) {
@@ -110,8 +110,7 @@ export function createObjects({
     },
 
     async get(key) {
-      return store.get<{ bytes: Uint8Array }>('SELECT bytes FROM objects WHERE bucket = ? AND key = ?', own.name, key)
-        ?.bytes
+      return contents.bytes(own, key)
     },
 
     presign(key, ttlSeconds) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts'
+import type { Holder } from '../../kernel/holders.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
@@ -22,6 +23,8 @@ export interface CallbackSettings {
   readonly timeoutMs: number
   /** Delays before the second attempt, the third, …; after the last it is dead. */
   readonly retryScheduleMs: readonly number[]
+  /** Requests in flight to one host for one tenant; default 4. */
+  readonly perHost?: number | undefined
   /** `--callback-connect-to`: `HOST:PORT:CONNECT-HOST:CONNECT-PORT`. */
   readonly connectTo: readonly string[]
   /** `--allow-callback-host`. */
@@ -45,6 +48,8 @@ export interface Callbacks extends CallbackPort, Pick<DeliveryLog, 'list' | 'get
   reset: Outbox['reset']
   /** Begins to send; what a killed process had in flight is due at once. */
   start(): void
+  /** Takes over what processes that have died since left to be sent. */
+  recover: Sender['recover']
   /** Ends sending; what is in flight has 2 s to end, then it is left for the next start. */
   stop(): Promise<void>
   /** Nothing is in flight and nothing is due; callbacks may wait for their time, or be held. */
@@ -58,6 +63,7 @@ export function createCallbacks({
   clock,
   ids,
   journal,
+  holder,
   settings,
   lookup,
   send,
@@ -67,6 +73,8 @@ export function createCallbacks({
   clock: Clock
   ids: Ids
   journal: Journal
+  /** Who sends them: this process, among those that share the state. */
+  holder: Holder
   settings: CallbackSettings
   /** How the HTTP transport resolves names; the system's way by default. */
   lookup?: ResolveName | undefined
@@ -75,7 +83,7 @@ export function createCallbacks({
   /** What is to go wrong with attempts. */
   callbackFaults?: CallbackFaults | undefined
 }): Callbacks {
-  const { targetOf, delayMs, timeoutMs, retryScheduleMs } = settings
+  const { targetOf, delayMs, timeoutMs, retryScheduleMs, perHost } = settings
   const rules = createHostRules(settings)
   const placeOf = createAddressing({ targetOf, rules })
   const transport = send ?? createHttpTransport({ clock, timeoutMs, rules, resolveName: lookup })
@@ -84,6 +92,7 @@ export function createCallbacks({
     clock,
     ids,
     journal,
+    holder,
     placeOf,
     delayMs,
     retryScheduleMs,
@@ -91,7 +100,18 @@ export function createCallbacks({
   })
   const errorDelayMs = retryScheduleMs[0] ?? 5000
   const attempt = createFaultyAttempt({ clock, timeoutMs, callbackFaults })
-  const sender = createSender({ store, clock, outbox, placeOf, targetOf, delayMs, errorDelayMs, transport, attempt })
+  const sender = createSender({
+    store,
+    clock,
+    outbox,
+    placeOf,
+    targetOf,
+    delayMs,
+    errorDelayMs,
+    transport,
+    attempt,
+    perHost,
+  })
   const replays = createReplays({ store, clock, journal, targetOf, placeOf, transport })
   const log = createDeliveryLog({ store, now: () => clock.now(), targetOf, delivering: sender.delivering })
 
@@ -114,6 +134,7 @@ export function createCallbacks({
       outbox.unpark()
       sender.start()
     },
+    recover: sender.recover,
     stop: sender.stop,
     idle: sender.idle,
     whenIdle: sender.whenIdle,

@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
+import type { Holder } from '../../kernel/holders.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
@@ -38,7 +39,7 @@ export interface Outbox {
   replay(row: CallbackRow): void
   unpark(): number
   reset(tenant?: number): void
-  /** Reads what waits at a start, on the lanes that today's settings give; one entry a lane. */
+  /** Takes over what the dead left waiting, on the lanes that today's settings give; one entry a lane. */
   recover(): Pick<Due, 'lane' | 'tenant' | 'dueAt'>[]
 }
 
@@ -47,6 +48,7 @@ export function createOutbox({
   clock,
   ids,
   journal,
+  holder,
   placeOf,
   delayMs,
   retryScheduleMs,
@@ -56,6 +58,7 @@ export function createOutbox({
   clock: Clock
   ids: Ids
   journal: Journal
+  holder: Holder
   placeOf: (callback: Addressed) => Place
   delayMs: number
   retryScheduleMs: readonly number[]
@@ -79,8 +82,9 @@ export function createOutbox({
   const enqueue = (row: Known, lane: string, reason: string) => {
     const dueAt = clock.now()
     store.run(
-      `UPDATE callbacks SET state = 'waiting', lane = ?, due_at = ?, tries = 0, reason = NULL, settled_at = NULL
+      `UPDATE callbacks SET state = 'waiting', owner = ?, lane = ?, due_at = ?, tries = 0, reason = NULL, settled_at = NULL
        WHERE seq = ?`,
+      holder.name,
       lane,
       dueAt,
       row.seq,
@@ -109,8 +113,8 @@ export function createOutbox({
       store.tx(() => {
         const { lastInsertRowid: seq } = store.run(
           `INSERT INTO callbacks
-             (id, tenant, job, dialect, url, secret, content, updates, state, lane, due_at, reason, parked_on, created_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+             (id, tenant, job, dialect, url, secret, content, updates, state, owner, lane, due_at, reason, parked_on, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           id,
           tenant,
           job,
@@ -120,6 +124,7 @@ export function createOutbox({
           JSON.stringify(content),
           updates,
           place.state === 'send' ? 'waiting' : 'parked',
+          holder.name,
           place.state === 'send' ? place.lane : '',
           dueAt,
           place.state === 'send' ? null : place.reason,
@@ -136,7 +141,8 @@ export function createOutbox({
     read: (seq) => store.get<CallbackRow>('SELECT * FROM callbacks WHERE seq = ?', seq),
     rowsOf: (lane, limit) =>
       store.all<DueRow>(
-        `SELECT seq, due_at FROM callbacks WHERE lane = ? AND state = 'waiting' ORDER BY due_at, seq LIMIT ?`,
+        `SELECT seq, due_at FROM callbacks WHERE owner = ? AND lane = ? AND state = 'waiting' ORDER BY due_at, seq LIMIT ?`,
+        holder.name,
         lane,
         limit,
       ),
@@ -236,25 +242,37 @@ export function createOutbox({
         else store.run('DELETE FROM callbacks WHERE tenant = ?', tenant)
       })
     },
-    recover: () =>
-      store.tx(() => {
-        // The tenant's address may be another one than when the emulator ran last.
+    recover: () => {
+      const dead = store
+        .all<Pick<CallbackRow, 'owner'>>(`SELECT DISTINCT owner FROM callbacks WHERE state = 'waiting'`)
+        .flatMap(({ owner }) => (owner === holder.name || holder.isAlive(owner) ? [] : [owner]))
+      if (dead.length === 0) return []
+      return store.tx(() => {
+        const left = `state = 'waiting' AND owner IN (SELECT value FROM json_each(?))`
+        const owners = JSON.stringify(dead)
+        // The tenant's address may be another one than when they were made.
         const bySettings = store.all<Pick<CallbackRow, 'tenant' | 'dialect'>>(
-          `SELECT DISTINCT tenant, dialect FROM callbacks WHERE state = 'waiting' AND url IS NULL`,
+          `SELECT DISTINCT tenant, dialect FROM callbacks WHERE url IS NULL AND ${left}`,
+          owners,
         )
         for (const { tenant, dialect } of bySettings) {
           const place = placeOf({ tenant, dialect, url: null })
           if (place.state === 'parked') continue
           store.run(
-            `UPDATE callbacks SET lane = ? WHERE state = 'waiting' AND url IS NULL AND tenant = ? AND dialect = ?`,
+            `UPDATE callbacks SET lane = ? WHERE url IS NULL AND tenant = ? AND dialect = ? AND ${left}`,
             place.lane,
             tenant,
             dialect,
+            owners,
           )
         }
-        return store.all<Pick<Due, 'lane' | 'tenant' | 'dueAt'>>(
-          `SELECT lane, tenant, min(due_at) AS dueAt FROM callbacks WHERE state = 'waiting' GROUP BY lane, tenant`,
+        const lanes = store.all<Pick<Due, 'lane' | 'tenant' | 'dueAt'>>(
+          `SELECT lane, tenant, min(due_at) AS dueAt FROM callbacks WHERE ${left} GROUP BY lane, tenant`,
+          owners,
         )
-      }),
+        store.run(`UPDATE callbacks SET owner = ? WHERE ${left}`, holder.name, owners)
+        return lanes
+      })
+    },
   }
 }

@@ -8,9 +8,8 @@ import type { Due, Outbox } from './outbox.ts'
 import type { CallbackRow } from './tables.ts'
 import type { CallbackTransport } from './transport.ts'
 
-/** Requests in flight: in all, and to one host for one tenant. */
-const inFlightLimit = 16
-const perLaneLimit = 4
+/** Requests in flight in all, where no host may have more. */
+const leastInFlight = 16
 /** Answered callbacks whose result is not on disk yet: a slow disk slows the sender, it does not fill the memory. */
 const unwrittenLimit = 256
 const stopWithinMs = 2000
@@ -27,6 +26,8 @@ export interface Sender {
   hold(tenant: number, job: string): void
   release(tenant: number, job: string): void
   start(): void
+  /** Sends what the dead left. */
+  recover(): void
   stop(): Promise<void>
   idle(): boolean
   whenIdle(): Promise<void>
@@ -56,6 +57,7 @@ export function createSender({
   errorDelayMs,
   transport,
   attempt,
+  perHost = 4,
 }: {
   store: Store
   clock: Clock
@@ -67,8 +69,11 @@ export function createSender({
   errorDelayMs: number
   transport: CallbackTransport
   attempt: FaultyAttempt
+  /** Requests in flight to one host for one tenant. */
+  perHost?: number | undefined
 }): Sender {
-  const lanes = createLanes({ clock, perLane: perLaneLimit, rowsOf: outbox.rowsOf })
+  const lanes = createLanes({ clock, perLane: perHost, rowsOf: outbox.rowsOf })
+  const inFlightLimit = Math.max(leastInFlight, perHost)
   const delivering = new Set<number>()
   const held = new Map<string, Hold>()
   const keyOf = (tenant: number, job: string) => `${tenant} ${job}`
@@ -198,6 +203,12 @@ export function createSender({
     wake()
   }
 
+  const recover = () => {
+    const lanesLeft = outbox.recover()
+    for (const { lane, tenant, dueAt } of lanesLeft) lanes.touch(lane, tenant, dueAt)
+    if (running && lanesLeft.length > 0) wake()
+  }
+
   return {
     delivering,
     idle,
@@ -234,9 +245,10 @@ export function createSender({
     start() {
       if (running) return
       running = true
-      for (const { lane, tenant, dueAt } of outbox.recover()) lanes.touch(lane, tenant, dueAt)
+      recover()
       wake()
     },
+    recover,
     async stop() {
       running = false
       disarm()

@@ -17,6 +17,8 @@ export interface CallbackRow {
   readonly content: string
   readonly updates: number
   readonly state: StoredState
+  /** The process that sends it: no other one does while that one lives. */
+  readonly owner: string
   /** Tenant and host, the unit of fairness; empty while parked without an address. */
   readonly lane: string
   readonly attempts: number
@@ -60,6 +62,7 @@ export function defineCallbackTables(store: Store): void {
       content TEXT NOT NULL,
       updates INTEGER NOT NULL,
       state TEXT NOT NULL,
+      owner TEXT NOT NULL,
       lane TEXT NOT NULL,
       attempts INTEGER NOT NULL DEFAULT 0,
       tries INTEGER NOT NULL DEFAULT 0,
@@ -71,7 +74,7 @@ export function defineCallbackTables(store: Store): void {
       created_at INTEGER NOT NULL,
       settled_at INTEGER
     );
-    CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (lane, due_at) WHERE state = 'waiting';
+    CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (owner, lane, due_at) WHERE state = 'waiting';
     CREATE INDEX IF NOT EXISTS callbacks_parked ON callbacks (seq) WHERE state = 'parked';
     CREATE INDEX IF NOT EXISTS callbacks_job ON callbacks (tenant, job);
     CREATE TABLE IF NOT EXISTS callback_attempts (

@@ -192,7 +192,8 @@ export function createPress(): Press {
       const recipient = inputs[index]?.recipient ?? ''
       if ('error' in each) return { recipient, error: each.error }
       const { content, runs, qr, findings, input } = each
-      return { recipient, ...sheet.print({ ...input, content, runs, qr }, room), findings }
+      const { own, ...hashes } = sheet.print({ ...input, content, runs, qr }, room)
+      return { recipient, pieces: [sheet.shared, own], ...hashes, findings }
     })
   }
 

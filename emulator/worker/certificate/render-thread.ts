@@ -26,6 +26,8 @@ async function answer({ batch, recipients, forget }: RenderRequest): Promise<voi
   if (layout === undefined) throw new Error(`the layout ${batch.layoutId} was not sent`)
   const rendered = await press.render({ ...batch, layout }, recipients)
   // The bytes are moved, not copied.
-  const moved = new Set(rendered.flatMap((one) => ('pdf' in one ? [one.pdf.buffer as ArrayBuffer] : [])))
+  const moved = new Set(
+    rendered.flatMap((one) => ('pieces' in one ? one.pieces.map((piece) => piece.buffer as ArrayBuffer) : [])),
+  )
   parentPort?.postMessage(rendered, [...moved])
 }

@@ -28,7 +28,8 @@ export interface CertificateInput {
 export type RenderedCertificate =
   | {
       readonly recipient: string
-      readonly pdf: Uint8Array
+      /** The PDF, in pieces: the first is the same array for all certificates that share fonts. */
+      readonly pieces: readonly [shared: Uint8Array, own: Uint8Array]
       /** Of the PDF, computed where it was rendered. */
       readonly sha256: string
       readonly md5: string

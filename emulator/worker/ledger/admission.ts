@@ -82,15 +82,13 @@ export function createAdmission({ store, clock, journal, verifyBase, isQueued }:
 
   /** A retry takes over its parent's failed recipients: they are not retried again unless it fails too. */
   const takeOver = (parent: JobRow, child: JobRow, recipients: readonly Recipient[]) => {
+    const failed = "job_id = ? AND status IN ('failed', 'permanently_failed')"
+    const take = `UPDATE recipients SET retried_by = ?, retried_as = ? WHERE ${failed}`
     for (const { key, email } of recipients) {
-      store.run(
-        `UPDATE recipients SET retried_by = ? WHERE job_id = ? AND status IN ('failed', 'permanently_failed')
-           AND (key = ? OR email = ?)`,
-        child.id,
-        parent.id,
-        key,
-        email,
-      )
+      // Two recipients may share an address; who is taken over by the key is not also by it.
+      const byKey = 'retried_by IS ? AND retried_as = key'
+      store.run(`${take} AND email = ? AND NOT (${byKey})`, child.id, key, parent.id, email, child.id)
+      store.run(`${take} AND key = ?`, child.id, key, parent.id, key)
     }
   }
 

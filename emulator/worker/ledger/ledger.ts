@@ -24,7 +24,7 @@ export function createLedger(deps: LedgerDeps) {
     admit: createAdmission(deps),
     ...createPasses({ ...deps, standing, tell }),
     ...createSettlement({ store, clock, journal, standing, tell }),
-    ...createViews(store),
+    ...createViews(deps),
     observed: createObserved({ store, clock, journal, standing }),
     /** Grows with each reset: what was read before one must not be written after it. */
     era: () => era,

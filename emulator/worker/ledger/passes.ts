@@ -2,6 +2,7 @@ import type { RecipientUpdate } from '../../../contracts/callback.ts'
 import type { Recipient } from '../../../contracts/job.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
+import type { Holder } from '../../kernel/holders.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
@@ -69,21 +70,25 @@ export interface PassDeps {
   readonly journal: Journal
   readonly standing: Standing
   readonly tell: Telling
-  /** Who leases; the leases of an owner that died are released when the next one starts. */
-  readonly owner: string
+  /** Who leases: this process, among those that share the ledger. */
+  readonly holder: Holder
   /** Delays before the second, third, … attempt, in milliseconds. */
   readonly retrySchedule: readonly number[]
 }
 
 /** Leases, outcomes and what follows from them: the part of the ledger that makes redelivery harmless. */
 export function createPasses(deps: PassDeps) {
-  const { store, clock, ids, journal, standing, tell, owner, retrySchedule } = deps
+  const { store, clock, ids, journal, standing, tell, holder, retrySchedule } = deps
   // Leases are wall time: after a suspended laptop wakes up they may have run out under a pass that still goes on.
   const busy = new Set<number>()
 
   const forget = (leased: readonly Leased[]) => {
     for (const { row } of leased) busy.delete(row.id)
   }
+
+  /** Whether a pass has it: one of this process, or of another one that still lives. */
+  const isHeld = ({ id, lease_owner: owner, lease_until: until }: RecipientRow, now: number) =>
+    busy.has(id) || (owner !== null && (until > now || (owner !== holder.name && holder.isAlive(owner))))
 
   const jobById = (id: number) => store.get<JobRow>('SELECT * FROM jobs WHERE id = ?', id)!
   const recipientById = (id: number) => store.get<RecipientRow>('SELECT * FROM recipients WHERE id = ?', id)!
@@ -146,7 +151,7 @@ export function createPasses(deps: PassDeps) {
          error = ?, message_id = coalesce(?, message_id), sent_at = coalesce(?, sent_at),
          certificate_key = coalesce(?, certificate_key), certificate_url = coalesce(?, certificate_url),
          certificate_code = coalesce(?, certificate_code)
-       WHERE id = ? AND status = 'processing'`,
+       WHERE id = ? AND status = 'processing' AND lease_owner = ?`,
       status,
       attempt,
       dueAt,
@@ -160,6 +165,7 @@ export function createPasses(deps: PassDeps) {
       certificate?.url ?? null,
       certificate?.code ?? null,
       row.id,
+      holder.name,
     )
     if (changes === 0) return undefined
     if (outcome.again !== undefined) {
@@ -224,8 +230,7 @@ export function createPasses(deps: PassDeps) {
             )
           }
           if (row.status !== 'pending' && row.status !== 'processing') continue
-          const held = busy.has(row.id) || (row.lease_owner !== null && row.lease_until > now)
-          if (held) {
+          if (isHeld(row, now)) {
             heldUntil = Math.max(row.lease_until, now + 1000, heldUntil ?? 0)
             continue
           }
@@ -244,7 +249,7 @@ export function createPasses(deps: PassDeps) {
           store.run(
             `UPDATE recipients SET status = 'processing', lease_owner = ?, lease_until = ?
              WHERE id IN (SELECT value FROM json_each(?))`,
-            owner,
+            holder.name,
             now + leaseMs,
             JSON.stringify(leased.map(({ row }) => row.id)),
           )
@@ -308,9 +313,11 @@ export function createPasses(deps: PassDeps) {
       store.tx(() => {
         for (const { row } of leased) {
           store.run(
-            "UPDATE recipients SET status = 'pending', lease_owner = NULL, lease_until = 0, interrupted = ? WHERE id = ?",
+            `UPDATE recipients SET status = 'pending', lease_owner = NULL, lease_until = 0, interrupted = ?
+             WHERE id = ? AND lease_owner = ?`,
             row.interrupted,
             row.id,
+            holder.name,
           )
         }
         forget(leased)
@@ -322,17 +329,27 @@ export function createPasses(deps: PassDeps) {
       forget(leased)
       store.tx(() => {
         for (const { row } of leased) {
-          store.run('UPDATE recipients SET lease_owner = NULL, lease_until = 0, interrupted = 1 WHERE id = ?', row.id)
+          store.run(
+            'UPDATE recipients SET lease_owner = NULL, lease_until = 0, interrupted = 1 WHERE id = ? AND lease_owner = ?',
+            row.id,
+            holder.name,
+          )
         }
       })
     },
 
-    /** Releases what another process of this state file left leased when it died. */
+    /** Releases what other processes had leased when they died. */
     recover(): number {
+      const dead = store
+        .all<{ owner: string }>(
+          'SELECT DISTINCT lease_owner AS owner FROM recipients WHERE lease_owner IS NOT NULL ORDER BY lease_owner',
+        )
+        .flatMap(({ owner }) => (owner === holder.name || holder.isAlive(owner) ? [] : [owner]))
+      if (dead.length === 0) return 0
       return store.run(
         `UPDATE recipients SET lease_owner = NULL, lease_until = 0, interrupted = 1
-         WHERE lease_owner LIKE 'embedded:%' AND lease_owner <> ?`,
-        owner,
+         WHERE lease_owner IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(dead),
       ).changes
     },
   }

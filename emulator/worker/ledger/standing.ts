@@ -45,11 +45,9 @@ export function createStanding({ store, clock, journal, bounceWindowMs }: Standi
     let last = row
     for (let depth = 0; depth < 100 && last.retried_by !== null; depth++) {
       const again = store.get<RecipientRow>(
-        'SELECT * FROM recipients WHERE job_id = ? AND (key = ? OR email = ?) ORDER BY key = ? DESC LIMIT 1',
+        'SELECT * FROM recipients WHERE job_id = ? AND key = ?',
         last.retried_by,
-        last.key,
-        last.email,
-        last.key,
+        last.retried_as,
       )
       if (again === undefined) break
       last = again

@@ -52,6 +52,8 @@ export interface RecipientRow {
   sent_at: number | null
   /** The job that tried again after this recipient had failed. */
   retried_by: number | null
+  /** Its key in that job. */
+  retried_as: string | null
 }
 
 export function defineTables(store: Store): void {
@@ -110,12 +112,12 @@ export function defineTables(store: Store): void {
       certificate_code TEXT,
       sent_at INTEGER,
       retried_by INTEGER,
+      retried_as TEXT,
       UNIQUE (job_id, key)
     );
-    CREATE INDEX IF NOT EXISTS recipients_email ON recipients (job_id, email);
-    CREATE INDEX IF NOT EXISTS recipients_failed ON recipients (job_id) WHERE status IN ('failed', 'permanently_failed');
+    -- No index over addresses or codes of all: they are in no order, and each page of one would be written again and again.
+    CREATE INDEX IF NOT EXISTS recipients_failed ON recipients (job_id, email) WHERE status IN ('failed', 'permanently_failed');
     CREATE INDEX IF NOT EXISTS recipients_leased ON recipients (lease_owner) WHERE lease_owner IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS recipients_code ON recipients (certificate_code) WHERE certificate_code IS NOT NULL;
     CREATE TABLE IF NOT EXISTS feedback (
       id INTEGER PRIMARY KEY,
       recipient_id INTEGER NOT NULL,

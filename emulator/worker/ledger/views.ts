@@ -1,6 +1,8 @@
 import type { Advice, Dialect, JobType, Recipient } from '../../../contracts/job.ts'
 import type { JobStatus, RecipientStatus } from '../../../contracts/status.ts'
+import type { Ids } from '../../kernel/ids.ts'
 import type { Store } from '../../kernel/store.ts'
+import { rowOfCode } from '../certificate/code.ts'
 import type { IssuedCertificate } from '../certificate/verification.ts'
 import type { JobRow, RecipientRow } from './tables.ts'
 
@@ -39,7 +41,7 @@ export interface RecipientView {
 
 const iso = (at: number) => new Date(at).toISOString()
 
-export function createViews(store: Store) {
+export function createViews({ store, ids }: { store: Store; ids: Ids }) {
   const viewOf = (row: JobRow): JobView => {
     const failed = row.failed + row.permanently_failed
     const reporting = store.get('SELECT 1 FROM feedback WHERE job_id = ? LIMIT 1', row.id) !== undefined
@@ -117,7 +119,7 @@ export function createViews(store: Store) {
           `SELECT r.content FROM recipients r WHERE r.job_id = ? AND r.status IN ('failed', 'permanently_failed')
              AND (r.retried_by IS NULL OR EXISTS (
                SELECT 1 FROM recipients again WHERE again.job_id = r.retried_by
-                 AND (again.key = r.key OR again.email = r.email) AND again.retried_by IS NULL
+                 AND again.key = r.retried_as AND again.retried_by IS NULL
                  AND again.status IN ('failed', 'permanently_failed')))
            ORDER BY r.id`,
           jobId,
@@ -136,7 +138,8 @@ export function createViews(store: Store) {
     certificate: (code: string) =>
       store.get<IssuedCertificate>(
         `SELECT j.tenant, j.fields, j.created_at, r.certificate_key, r.content
-         FROM recipients r JOIN jobs j ON j.id = r.job_id WHERE r.certificate_code = ?`,
+         FROM recipients r JOIN jobs j ON j.id = r.job_id WHERE r.id = ? AND r.certificate_code = ?`,
+        rowOfCode(ids, code),
         code,
       ),
     totals: () =>

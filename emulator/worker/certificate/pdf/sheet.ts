@@ -42,14 +42,16 @@ export interface Print {
 }
 
 export interface Sheet {
+  /** What each file begins with. */
+  readonly shared: Uint8Array
   /**
-   * A PDF 1.7 file, the same bytes for the same print; the hashes are of them, in hexadecimal. `room` gives the memory
-   * for so many bytes.
+   * The rest of a PDF 1.7 file, the same bytes for the same print; the hashes are of the whole, in hexadecimal. `room`
+   * gives the memory for so many bytes.
    */
   print(
     certificate: Print,
     room: (length: number) => Uint8Array,
-  ): { readonly pdf: Uint8Array; readonly sha256: string; readonly md5: string }
+  ): { readonly own: Uint8Array; readonly sha256: string; readonly md5: string }
 }
 
 const header = '%PDF-1.7\n%\u00e2\u00e3\u00cf\u00d3\n'
@@ -92,6 +94,7 @@ export function createSheet({ page, language, author, pictures, fixed, shared, d
   const md5 = createHash('md5').update(shareable)
 
   return {
+    shared: shareable,
     print({ content: operators, runs, qr, title, job, verificationCode, date }, room) {
       const rest = createPdfWriter({ length: shareable.length, count: qrId })
       rest.object(pageObject, pageId)
@@ -108,16 +111,16 @@ export function createSheet({ page, language, author, pictures, fixed, shared, d
         const mask = `/Type/XObject/Subtype/Image/Width ${qr.size}/Height ${qr.size}/ImageMask true/BitsPerComponent 1`
         rest.stream(mask, qr.bits, qrId)
       }
-      let own = ''
+      let ownFonts = ''
       for (const { typeface, codes, fixed, again } of divided) {
         const used = new Set([...fixed, ...codesIn(runs, typeface)])
         if (used.size === 0) continue
         const texts = new Map(Array.from(used, (code) => [code, codes.get(code) ?? '']))
         const font = embeddable(typeface, again(used), texts)
-        own += `/${typeface.resource} ${writeFont(rest, font, { compact: false })} 0 R`
+        ownFonts += `/${typeface.resource} ${writeFont(rest, font, { compact: false })} 0 R`
       }
       rest.object(
-        `<</Font<<${fonts.join('')}${own}>>/XObject<<${xobjects}${qr === undefined ? '' : `/QR ${qrId} 0 R`}>>>>`,
+        `<</Font<<${fonts.join('')}${ownFonts}>>/XObject<<${xobjects}${qr === undefined ? '' : `/QR ${qrId} 0 R`}>>>>`,
         resources,
       )
 
@@ -130,14 +133,9 @@ export function createSheet({ page, language, author, pictures, fixed, shared, d
         table,
       )
       const end = `startxref\n${startOfTable}\n%%EOF\n`
-      const pdf = room(rest.length + end.length)
-      write([shareable, ...rest.parts, end], pdf)
-      const added = pdf.subarray(shareable.length)
-      return {
-        pdf,
-        sha256: sha256.copy().update(added).digest('hex'),
-        md5: md5.copy().update(added).digest('hex'),
-      }
+      const own = room(rest.length - shareable.length + end.length)
+      write([...rest.parts, end], own)
+      return { own, sha256: sha256.copy().update(own).digest('hex'), md5: md5.copy().update(own).digest('hex') }
     },
   }
 }

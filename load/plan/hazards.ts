@@ -1,0 +1,81 @@
+import { spanInWords, type Estimate } from './estimate.ts'
+import type { Model } from './model.ts'
+import type { Simulated } from './simulate.ts'
+import { percent } from './stages.ts'
+
+/** The share of callbacks that has to arrive. */
+const leastDelivered = 0.99
+
+/** From where SES looks at an account, and from where it may stop it. */
+const bounceRates = { reviewed: 0.05, paused: 0.1 } as const
+
+/** How long a worker has a message, or what one invocation of it has, at the most. */
+const longestHeld = ({ workers }: Model, { messageMs }: Estimate, played: Simulated | undefined) =>
+  Math.max(0, ...(played?.worker.held ?? [messageMs])) * workers.messages
+
+/** Why the plan fails, in words. */
+export function findMisses(model: Model, by: Estimate, played: Simulated | undefined): string[] {
+  const misses: string[] = []
+  const makespanMs = played?.makespanMs ?? by.makespanMs
+  if (played?.ended === false) misses.push(`it has not ended after ${spanInWords(makespanMs)}`)
+  else if (makespanMs > model.budget) {
+    misses.push(`it takes ${spanInWords(makespanMs)}, the budget is ${spanInWords(model.budget)}`)
+  }
+  const { timeout } = model.workers
+  const held = longestHeld(model, by, played)
+  if (timeout !== undefined && held > timeout) {
+    misses.push(
+      `a worker needs up to ${spanInWords(held)} for ${whatIsHeld(model)}, and is ended after ${spanInWords(timeout)}: ` +
+        `it begins again and again. Smaller batches (ingest.batch ${Math.max(1, Math.floor((model.ingest.batch * timeout) / held))}), or a longer timeout`,
+    )
+  }
+  if (played !== undefined) {
+    const { delivered, dead } = played.callbacks
+    const share = delivered / Math.max(1, delivered + dead)
+    if (share < leastDelivered) {
+      misses.push(`${percentOf(share)} of the callbacks arrive, 99 % have to: ${dead} are given up after 4 attempts`)
+    }
+  }
+  return misses
+}
+
+/** What would go wrong in the real thing, though the time is kept. */
+export function findHazards(model: Model, by: Estimate, played: Simulated | undefined): string[] {
+  const { queue, mail } = model
+  const hazards: string[] = []
+  const held = longestHeld(model, by, played)
+  if (queue.visibility !== undefined && held > queue.visibility) {
+    hazards.push(
+      `a worker has ${whatIsHeld(model)} for up to ${spanInWords(held)}, and after ${spanInWords(queue.visibility)} SQS gives it to another one ` +
+        `too: mails go twice unless the worker renews its visibility or keeps a ledger. Set the visibility timeout to ${spanInWords(Math.ceil((2 * held) / 60_000) * 60_000)} or more`,
+    )
+  }
+  if (mail.bounce_rate >= bounceRates.reviewed) {
+    const consequence =
+      mail.bounce_rate >= bounceRates.paused
+        ? 'may pause the account from 10 %'
+        : 'puts the account under review from 5 %'
+    hazards.push(`${percentOf(mail.bounce_rate)} of the mails bounce: SES ${consequence}`)
+  }
+  if (mail.error_rate > 0 && played !== undefined) {
+    const lost = Math.round(model.recipients * mail.error_rate ** 4)
+    if (lost > 0)
+      hazards.push(`about ${lost} recipients fail although they could have been mailed: 4 attempts were not enough`)
+  }
+  if (
+    mail.daily_quota !== undefined &&
+    mail.daily_quota - mail.sent_today < model.recipients * 1.1 &&
+    by.bottleneck?.name !== 'daily quota'
+  ) {
+    hazards.push(
+      `the daily quota leaves ${Math.max(0, mail.daily_quota - mail.sent_today)} mails for ${model.recipients} recipients: no room for other mail that day`,
+    )
+  }
+  return hazards
+}
+
+const whatIsHeld = ({ workers }: Model) =>
+  workers.messages === 1 ? 'a message' : `the ${workers.messages} messages of an invocation`
+
+const percentOf = (share: number) =>
+  share > 0 && share < 0.1 ? `${Number((share * 100).toPrecision(2))} %` : percent(share)

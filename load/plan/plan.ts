@@ -1,0 +1,122 @@
+import { mend, type Change } from './advice.ts'
+import { estimate, type Estimate, type StageName } from './estimate.ts'
+import { findHazards, findMisses } from './hazards.ts'
+import type { Model } from './model.ts'
+import { simulate, type Simulated } from './simulate.ts'
+import { measuredStages, type MeasuredStage } from './stages.ts'
+
+/** A change of settings, and what comes of it. */
+export interface Remedy {
+  readonly changes: readonly Change[]
+  readonly makespanMs: number
+  /** Whether the makespan is the simulation's, or the arithmetic's. */
+  readonly simulated: boolean
+}
+
+/** Whether a deployment does its job in time. Times are milliseconds. */
+export interface Plan {
+  readonly verdict: 'pass' | 'fail'
+  readonly recipients: number
+  readonly budgetMs: number
+  /** From the first submission to the last callback. */
+  readonly makespanMs: number
+  /** False where waiting for it would be pointless: by arithmetic it takes days. */
+  readonly simulated: boolean
+  /** What the arithmetic alone says. */
+  readonly estimateMs: number
+  /** Why it fails, in words; empty where it passes. */
+  readonly misses: readonly string[]
+  /** What takes the time; undefined where nothing takes a second. */
+  readonly bottleneck: { readonly name: StageName; readonly limit: string; readonly used: number | null } | undefined
+  readonly stages: readonly MeasuredStage[]
+  /** What to change so that it passes; undefined where it does, or where no setting helps. */
+  readonly remedy: Remedy | undefined
+  /** What else would go wrong in the real thing. */
+  readonly hazards: readonly string[]
+  readonly outcome: Pick<Simulated, 'sent' | 'failed' | 'retried' | 'callbacks'> | undefined
+  readonly model: Model
+}
+
+export interface PlanOptions {
+  /** Instead of the model's. */
+  readonly recipients?: number | undefined
+  readonly budgetMs?: number | undefined
+  readonly seed?: string | undefined
+  /** By arithmetic alone, in no time. */
+  readonly quick?: boolean | undefined
+  /** `of`: 1 for the model, 2 and up for its remedies. */
+  readonly onProgress?: ((progress: { of: number; done: number; total: number }) => void) | undefined
+}
+
+/** Longer is not simulated: whoever waits for days waits for a quota. */
+const longestSimulatedMs = 86_400_000
+
+const mostRemedies = 3
+
+/** Plays a model on the virtual clock, finds what holds it up, and what would have to change. */
+export async function planOf(given: Model, options: PlanOptions = {}): Promise<Plan> {
+  const { recipients = given.recipients, budgetMs = given.budget, seed = 'plan', quick = false, onProgress } = options
+  const model = { ...given, recipients, budget: budgetMs }
+  const estimated = estimate(model)
+  let runs = 0
+  const run = async (which: Model, by: Estimate) => {
+    if (quick || by.makespanMs > longestSimulatedMs) return undefined
+    const of = ++runs
+    return await simulate(which, { seed, onProgress: onProgress && ((done, total) => onProgress({ of, done, total })) })
+  }
+
+  const played = await run(model, estimated)
+  const makespanMs = played?.makespanMs ?? estimated.makespanMs
+  const misses = findMisses(model, estimated, played)
+  const stages = measuredStages(model, estimated, played)
+  const remedy = makespanMs > budgetMs ? await findRemedy(model, makespanMs - estimated.makespanMs, run) : undefined
+  return {
+    verdict: misses.length === 0 ? 'pass' : 'fail',
+    recipients,
+    budgetMs,
+    makespanMs,
+    simulated: played !== undefined,
+    estimateMs: estimated.makespanMs,
+    misses,
+    bottleneck: bottleneckOf(stages),
+    stages,
+    remedy,
+    hazards: findHazards(model, estimated, played),
+    outcome: played && {
+      sent: played.sent,
+      failed: played.failed,
+      retried: played.retried,
+      callbacks: played.callbacks,
+    },
+    model,
+  }
+}
+
+/** By arithmetic first; where the simulation says that it forgot something, with so much more. */
+async function findRemedy(
+  model: Model,
+  forgottenMs: number,
+  run: (model: Model, by: Estimate) => Promise<Simulated | undefined>,
+): Promise<Remedy | undefined> {
+  // What is forgotten in an hour is not forgotten in half of it.
+  let extraMs = Math.max(0, forgottenMs) * Math.min(1, model.budget / estimate(model).makespanMs)
+  for (let tried = 0; tried < mostRemedies; tried++) {
+    const mended = mend(model, extraMs)
+    if (mended === undefined) return undefined
+    const by = estimate(mended.model)
+    const played = await run(mended.model, by)
+    const makespanMs = played?.makespanMs ?? by.makespanMs
+    if (makespanMs <= model.budget) return { changes: mended.changes, makespanMs, simulated: played !== undefined }
+    extraMs = Math.max(extraMs + 1000, makespanMs - by.makespanMs)
+  }
+  return undefined
+}
+
+/** What is used most; where all of it is mostly unused, what takes longest by itself. */
+function bottleneckOf(stages: readonly MeasuredStage[]): Plan['bottleneck'] {
+  const slowest = stages.reduce((a, b) => (b.aloneMs > a.aloneMs ? b : a))
+  if (slowest.aloneMs < 1000) return undefined
+  const fullest = stages.reduce((a, b) => ((b.used ?? 0) > (a.used ?? 0) ? b : a))
+  const { name, limit, used } = (fullest.used ?? 0) > (slowest.used ?? 0.5) + 0.1 ? fullest : slowest
+  return { name, limit, used }
+}

@@ -1,0 +1,65 @@
+import type { ConfigInput } from '../../emulator/config.ts'
+import type { Dialect, Shape } from '../k6/people.ts'
+import type { Way } from '../k6/settings.ts'
+import type { ScenarioName } from './k6.ts'
+import type { MailsBy } from './mail-count.ts'
+
+/** All that makes a run, as it is kept for a resumption. Times are milliseconds. */
+export interface LoadPlan {
+  readonly scenario: ScenarioName
+  readonly recipients: number
+  readonly budgetMs: number
+  /** Of the scenarios that go by time. */
+  readonly durationMs: number
+  readonly way: Way
+  readonly dialect: Dialect
+  readonly shape: Shape
+  readonly batch: number
+  /** Recipients submitted a second. */
+  readonly rate: number
+  readonly certificates: boolean
+  readonly tenant: number
+  readonly run: number
+  readonly address: string
+  /** None: an emulator that is started for the run, with these settings. */
+  readonly target: Target
+  /** HOST:PORT of the receiver of callbacks. */
+  readonly listen: string
+  readonly publicUrl?: string
+  readonly mailsBy?: MailsBy
+  /** How long nothing may happen before what is missing counts as lost; where the target does not say that it has ended. */
+  readonly quietMs: number
+}
+
+export type Target =
+  | { readonly kind: 'own'; readonly settings: ConfigInput }
+  | {
+      readonly kind: 'given'
+      /** Base URL, or the Worker's; empty where there is only a queue. */
+      readonly url: string
+      readonly queueUrl?: string
+      readonly region?: string
+    }
+
+/** Recipients who come by one tenant, and are counted together. */
+export interface Group {
+  readonly name: string
+  readonly run: number
+  readonly tenant: number
+  readonly dialect: Dialect
+  readonly shape: Shape
+  readonly recipients: number
+  readonly batch: number
+  readonly address: string
+}
+
+export const groupOf = (plan: LoadPlan): Group => ({
+  name: 'all',
+  run: plan.run,
+  tenant: plan.tenant,
+  dialect: plan.dialect,
+  shape: plan.shape,
+  recipients: plan.recipients,
+  batch: plan.batch,
+  address: plan.address,
+})
