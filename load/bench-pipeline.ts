@@ -9,6 +9,7 @@ Runs one job end to end on an emulator of its own (durable state, embedded inbox
 POST /jobs to the last accepted callback: seconds, CPU, memory and state, and the time and CPU of each stage.
 
   --recipients N,…     default 5000; several are run one after the other and compared
+  --warm-up N          recipients of a job that goes before and is not counted (default 0: the first job after the start)
   --batch N            recipients in a POST (default 20000; for more than 50000 recipients 200, as the plugin sends them)
   --no-certificates    mail only
   --attach             mails carry the certificate instead of a link to it
@@ -23,6 +24,7 @@ export async function run(args: readonly string[]): Promise<void> {
     args: [...args],
     options: {
       recipients: { type: 'string', default: '5000' },
+      'warm-up': { type: 'string', default: '0' },
       batch: { type: 'string' },
       'no-certificates': { type: 'boolean', default: false },
       attach: { type: 'boolean', default: false },
@@ -37,14 +39,16 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   const counts = values.recipients.split(',').map(Number)
   const given = values.batch === undefined ? undefined : Number(values.batch)
-  if ([...counts, given ?? 1].some((count) => !Number.isInteger(count) || count < 1)) {
-    console.error('--recipients and --batch must be whole numbers above 0.')
+  const warmUp = Number(values['warm-up'])
+  if ([...counts, given ?? 1, warmUp + 1].some((count) => !Number.isInteger(count) || count < 1)) {
+    console.error('--recipients and --batch must be whole numbers above 0, --warm-up one of at least 0.')
     process.exitCode = 2
     return
   }
   const clock = systemClock()
   const jobOf = (recipients: number) => ({
     recipients,
+    warmUp,
     batch: given ?? (recipients > 50_000 ? 200 : 20_000),
     certificates: !values['no-certificates'],
     attach: values.attach,
