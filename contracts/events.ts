@@ -1,5 +1,5 @@
 import type { AlarmName, AlarmState } from './alarms.ts'
-import type { OperationName } from './faults/operations.ts'
+import type { EffectName, OperationName } from './faults/operations.ts'
 import type { Dialect, JobType } from './job.ts'
 import type { Refusal } from './signature.ts'
 import type { JobStatus, RecipientStatus } from './status.ts'
@@ -138,11 +138,12 @@ export type JournalEvent =
       addresses: string[]
       detail: string
     }
-  /** A fault rule hit: why something failed that would not have. `effect` is in words. */
+  /** A fault rule hit: why something failed that would not have. `effect` is what it did, in words. */
   | {
       type: 'fault.injected'
       rule: string
       operation: OperationName
+      kind: EffectName
       effect: string
       tenant?: number
       job?: string

@@ -336,6 +336,7 @@ async function start({ config, clock, listens, store: given, around, stops, stop
     journal,
     thresholds: config.alarms,
     queues: queues.overview,
+    queueDepth: queues.depth,
     openJobs: () => openJobs({ store, journal }).filter(({ side, job }) => side === 'working' || !moodle.settled(job)),
     isAwaited: (job) => moodle.job(job) !== undefined && !moodle.settled(job),
     onError,

@@ -146,7 +146,7 @@ function jobOf(world: World, index: Index, { ids, tenant, answer }: Performed): 
     ),
     ambiguous: lines.filter(({ event }) => event.type === 'mail.ambiguous').length,
     callbacks: { delivered: inState('delivered'), dead: inState('dead'), parked: inState('parked') },
-    ...timesOf(lines),
+    ...timesOf(lines, world.tolerance[1]),
     errors: errorsOf(lines, answer?.error),
   }
 }
@@ -156,17 +156,24 @@ function statusesOf(lines: readonly JournalLine[]): string[] {
   return [...changes.slice(0, 1).map(({ from }) => from), ...changes.map(({ to }) => to)]
 }
 
-function timesOf(lines: readonly JournalLine[]): Pick<ObservedJob, 'took' | 'attempts_at' | 'callbacks_at'> {
+/** Passes that end no further apart than `apartMs` are one: the messages of a job are tried at the same time. */
+function timesOf(
+  lines: readonly JournalLine[],
+  apartMs: number,
+): Pick<ObservedJob, 'took' | 'attempts_at' | 'callbacks_at'> {
   const accepted = lines.find(({ event }) => event.type === 'job.accepted')?.at ?? 0
   const outcome = lines.findLast(({ event }) => event.type === 'recipient.outcome')?.at ?? accepted
-  const passes = lines.filter(({ event }) => event.type === 'pass.ended').map(({ at }) => at)
+  const passes: number[] = []
+  for (const { at, event } of lines) {
+    if (event.type === 'pass.ended' && at - (passes.at(-1) ?? -Infinity) > apartMs) passes.push(at)
+  }
   const attempts = lines
     .flatMap(({ event }) => (event.type === 'callback.attempt' ? [event] : []))
     .toSorted((a, b) => a.startedAt - b.startedAt)
   const first = attempts[0]?.startedAt ?? 0
   return {
     took: outcome - accepted,
-    attempts_at: [...new Set(passes)].map((at) => at - (passes[0] ?? 0)),
+    attempts_at: passes.map((at) => at - (passes[0] ?? 0)),
     callbacks_at: attempts.map(({ startedAt, status }) => ({ after: startedAt - first, status })),
   }
 }

@@ -233,7 +233,8 @@ const posted = ({ url, config }: Emulator, { body, tenant }: Omit<Message, 'mode
     body,
   })
 
-function sent(queueUrl: string, { body, attributes }: Omit<Message, 'mode'>): Request {
+/** `SendMessage` of a message. */
+export function sent(queueUrl: string, { body, attributes }: Omit<Message, 'mode'>): Request {
   const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' }
   const named = Object.entries(attributes).map(([name, { dataType, value }]) => [
     name,
@@ -255,8 +256,9 @@ export async function asked(world: World, path: string, init: RequestInit = {}):
   return JSON.parse(text) as unknown
 }
 
+/** Rules as they were written. */
 // JSON is YAML.
-const setFaults = (world: World, rules: readonly unknown[]) =>
+export const setFaults = (world: World, rules: readonly unknown[]) =>
   asked(world, '/_offload/faults', { method: 'PUT', body: JSON.stringify(rules) }).then(() => undefined)
 
 const redrive = (world: World, queue: string) =>

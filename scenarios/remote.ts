@@ -30,7 +30,8 @@ const submitted = z.looseObject({
 const verdicts = z.looseObject({ verdicts: z.array(z.unknown()) })
 
 /** Why a scenario cannot be played on an emulator that others use, too; undefined where it can. */
-export function notRemote({ faults, config, jobs, steps }: ReadScenario): string | undefined {
+export function notRemote({ faults, config, jobs, steps, life }: ReadScenario): string | undefined {
+  if (life !== undefined) return 'it is one of a simulation'
   if (faults.length > 0) return 'it has fault rules'
   if (Object.keys(config).length > 0) return 'it has settings of its own'
   if (Object.values(jobs).some(({ addresses }) => Object.values(addresses).some((count) => (count ?? 0) > 0)))

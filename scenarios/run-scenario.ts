@@ -1,6 +1,7 @@
 import { systemClock } from '../emulator/kernel/clock.ts'
 import { messageOf } from '../emulator/kernel/errors.ts'
 import { compare, type Known } from './compare.ts'
+import { live } from './life.ts'
 import { observe } from './observe.ts'
 import { perform, type Surprise } from './perform.ts'
 import type { ReadScenario } from './read-scenario.ts'
@@ -74,6 +75,7 @@ function whyNot(scenario: ReadScenario, { real = false, on }: RunOptions): strin
   if ((real || on !== undefined) && scenario.virtual_only !== undefined) {
     return `in virtual time only: ${scenario.virtual_only}`
   }
+  if (real && scenario.life !== undefined) return 'in virtual time only: it was drawn for it'
   const kills = scenario.steps.some(
     (step) => step === 'crash' || (typeof step === 'object' && step.crash !== undefined),
   )
@@ -101,7 +103,7 @@ async function play(scenario: ReadScenario, seed: string, { real = false, on }: 
   }
   const world = real ? await realWorld(options) : await virtualWorld(options)
   try {
-    const performance = await perform(scenario, world, seed)
+    const performance = await (scenario.life === undefined ? perform(scenario, world, seed) : live(scenario, world))
     const observed = await observe(world, performance)
     return { observed, surprises: [...performance.surprises, ...compare(scenario, observed, world.tolerance)] }
   } finally {

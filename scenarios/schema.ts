@@ -8,7 +8,17 @@ import { jobStatuses } from '../contracts/status.ts'
 import { configSchema } from '../emulator/config.ts'
 
 /** What a scenario must not set: ports and state are the runner's, and so is the seed; checks are no setting of it. */
-const ofRunner = ['port', 'smtp_port', 'inbox_port', 'host', 'public_url', 'data_dir', 'ephemeral', 'seed', 'check'] as const
+const ofRunner = [
+  'port',
+  'smtp_port',
+  'inbox_port',
+  'host',
+  'public_url',
+  'data_dir',
+  'ephemeral',
+  'seed',
+  'check',
+] as const
 
 const settings = configSchema
   .omit(Object.fromEntries(ofRunner.map((name) => [name, true])) as Record<(typeof ofRunner)[number], true>)
@@ -112,6 +122,38 @@ const stepObject = z
 
 const step = z.union([z.enum(['restart', 'crash', 'redrive']), stepObject])
 
+const afterMs = { afterMs: whole.describe('After the one before, whatever that is doing.') }
+
+const lifeStep = z.discriminatedUnion('what', [
+  z
+    .strictObject({
+      ...afterMs,
+      what: z.literal('job'),
+      dialect: z.enum(dialects),
+      mode: byHand.mode.unwrap(),
+      tenant: whole,
+      recipients: z.int().min(1),
+      bounces: whole,
+      certificate: z.boolean(),
+      shape: z.enum(['batches', 'one-message', 'one-recipient-jobs']),
+    })
+    .describe('The stand-in submits a job, and takes its callbacks.'),
+  z
+    .strictObject({
+      ...afterMs,
+      what: z.literal('messages'),
+      mode: byHand.mode.unwrap(),
+      job: z.int().min(0).max(9),
+      order: z.array(z.int().min(0).max(2)),
+      key: z.boolean(),
+    })
+    .describe('Messages of one job by hand: `order` names them, in any order and as often as it likes.'),
+  z.strictObject({ ...afterMs, what: z.enum(['replay', 'retry', 'retry-last', 'restart', 'kill']) }),
+  z
+    .strictObject({ ...afterMs, what: z.literal('kill-later'), entries: z.int().min(1) })
+    .describe('Killed when the journal has so many more entries.'),
+])
+
 const count = z
   .union([whole, z.strictObject({ at_least: whole.optional(), at_most: whole.optional() })], {
     error: 'must be a number, or {at_least, at_most}',
@@ -195,6 +237,10 @@ export const scenarioSchema = z.strictObject({
   jobs: z.record(jobName, job).default({}),
   faults: z.array(ruleInput).default([]).describe('As offload faults set takes them.'),
   steps: z.array(step).optional().describe('Without: all jobs are submitted at once, and their end is waited for.'),
+  life: z
+    .array(lifeStep)
+    .optional()
+    .describe('What a simulation has drawn, instead of jobs and steps: nothing waits for what came before it.'),
   expect: expected,
 })
 
@@ -202,6 +248,7 @@ export type Scenario = z.output<typeof scenarioSchema>
 export type ScenarioJob = z.output<typeof job>
 export type Step = z.output<typeof step>
 export type StepObject = z.output<typeof stepObject>
+export type LifeStep = z.output<typeof lifeStep>
 export type ExpectedJob = z.output<typeof expectedJob>
 export type Count = z.output<typeof count>
 export type Time = z.output<typeof time>

@@ -1,4 +1,5 @@
 import type { JournalEventType } from '../events.ts'
+import type { EffectName } from '../faults/operations.ts'
 import type { CallbackState, Findings, JobState, JournalLine, Of, ReceivedJob, RunView, Violation } from './view.ts'
 
 /** Names a job, and a recipient of one. */
@@ -15,10 +16,10 @@ export interface Account extends RunView {
   readonly jobOf: ReadonlyMap<string, JobState>
   readonly receivedOf: ReadonlyMap<string, ReceivedJob>
   readonly callbacksOf: ReadonlyMap<string, readonly CallbackState[]>
-  /** Faults that were injected and touched this job, with one of these effects. */
+  /** Faults that were injected and touched this job, with an effect of one of these kinds. */
   struck(
     job: { tenant: number; job: string },
-    effects: readonly string[],
+    kinds: readonly EffectName[],
     recipient?: string,
   ): readonly JournalLine<Of<'fault.injected'>>[]
 }
@@ -37,29 +38,14 @@ export function accountOf(view: RunView): Account {
     jobOf: new Map(view.jobs.map((job) => [jobKey(job), job])),
     receivedOf: new Map(view.received.map((job) => [jobKey(job), job])),
     callbacksOf: Map.groupBy(view.callbacks, jobKey),
-    struck: ({ tenant, job }, effects, recipient) =>
+    struck: ({ tenant, job }, kinds, recipient) =>
       of('fault.injected').filter(
         ({ event }) =>
-          effects.includes(kindOf(event.effect)) &&
+          kinds.includes(event.kind) &&
           (event.job === undefined || (event.job === job && event.tenant === tenant)) &&
           (recipient === undefined || event.recipient === undefined || event.recipient === recipient),
       ),
   }
-}
-
-const spoken: Readonly<Record<string, string>> = {
-  throttled: 'throttle',
-  delayed: 'delay',
-  clock: 'clock-skew',
-  the: 'crash',
-  hard: 'bounce',
-  soft: 'bounce',
-}
-
-/** The effect's name, from its words. */
-function kindOf(words: string): string {
-  const first = /^[a-z-]+/.exec(words)?.[0] ?? ''
-  return spoken[first] ?? first
 }
 
 /** Collects what a law finds. */

@@ -1,3 +1,4 @@
+import type { EffectName } from '../faults/operations.ts'
 import type { UpdateStatus } from '../status.ts'
 import { mergeUpdate } from '../status.ts'
 import { findings, grouped, jobKey, named, type Account } from './account.ts'
@@ -129,7 +130,14 @@ export function anyOrder(account: Account): Findings {
 }
 
 /** Effects after which a callback's time or signature is wrong on purpose. */
-const forged = ['clock-skew', 'bad-signature', 'stale-timestamp', 'altered-body', 'wrong-secret', 'late']
+const forged: readonly EffectName[] = [
+  'clock-skew',
+  'bad-signature',
+  'stale-timestamp',
+  'altered-body',
+  'wrong-secret',
+  'late',
+]
 
 /** 13. Each attempt is stamped and signed anew, over the bytes that are sent. */
 export function signedAnew(account: Account): Findings {

@@ -1,3 +1,4 @@
+import type { EffectName } from '../faults/operations.ts'
 import { findings, grouped, jobKey, named, recipientKey, type Account } from './account.ts'
 import type { Findings, MailState } from './view.ts'
 
@@ -61,7 +62,7 @@ function messageIds(account: Account): Map<string, { tenant: number; job: string
 }
 
 /** Effects of a fault after which a mail may be out without anybody having been told. */
-const ambiguous = ['answer-lost', 'hang', 'reset', 'crash', 'duplicate']
+const ambiguous: readonly EffectName[] = ['answer-lost', 'hang', 'reset', 'crash', 'duplicate']
 
 /** 6. At most one mail for each (job, recipient), and one more for each send of which nobody knows how it ended. */
 export function oneMail(account: Account): Findings {
@@ -138,14 +139,21 @@ export function certificateFirst(account: Account): Findings {
 }
 
 /**
- * What a token bucket that holds one second's worth lets through: `times` are epoch milliseconds, ascending. It is full
- * again at each of `starts`: a process that begins knows nothing of what another one has sent.
+ * What a token bucket that holds one second's worth lets through: `times` are epoch milliseconds, ascending, and may be
+ * late by `jitterMs`, so that some arrive together. It is full again at each of `starts`: a process that begins knows
+ * nothing of what another one has sent.
  */
-function overRate(times: readonly number[], perSecond: number, starts: readonly number[]): number | undefined {
+function overRate(
+  times: readonly number[],
+  perSecond: number,
+  starts: readonly number[],
+  jitterMs: number,
+): { readonly at: number; readonly mails: number } | undefined {
   const size = Math.max(1, perSecond)
   let level = size
   let before = times[0] ?? 0
   let next = 0
+  let worst: { readonly at: number; readonly mails: number } | undefined
   const pass = (at: number) => {
     if (at > before) level = Math.min(size, level + ((at - before) * perSecond) / 1000)
     before = Math.max(before, at)
@@ -159,9 +167,10 @@ function overRate(times: readonly number[], perSecond: number, starts: readonly 
     pass(at)
     level--
     // Times are whole milliseconds: a bucket may be ahead by what was refilled in one of them.
-    if (level < -perSecond / 1000 - 1e-6) return at
+    const over = -level - (perSecond * (1 + jitterMs)) / 1000
+    if (over > (worst?.mails ?? 1e-6)) worst = { at, mails: over }
   }
-  return undefined
+  return worst
 }
 
 const day = 86_400_000
@@ -169,15 +178,20 @@ const day = 86_400_000
 /** 16. The send rate never exceeds what the provider allows. */
 export function withinRate(account: Account): Findings {
   const { hold, result } = findings()
-  const { workerRate, sesRate, sesDailyQuota, ownWorker, speed } = account.settings
+  const { workerRate, sesRate, sesDailyQuota, jitterMs, ownWorker, speed } = account.settings
   const own = ownWorker ? (account.mails ?? []).filter(({ ofJob }) => ofJob).map(({ at }) => at) : []
   if (workerRate !== Infinity && own.length > 0) {
     const over = overRate(
       own.toSorted((a, b) => a - b),
       workerRate * speed,
       account.of('emulator.started').map(({ at }) => at),
+      jitterMs,
     )
-    hold(over === undefined, () => `the worker sent more than ${workerRate} mails a second at ${over}`)
+    hold(
+      over === undefined,
+      () =>
+        `at ${over?.at} the worker had sent ${Math.ceil(over?.mails ?? 0)} mails more than ${workerRate} a second allow`,
+    )
   }
   const outside = account.of('mail.submitted').filter(({ event }) => event.provider === 'ses')
   if (outside.length > 0) {

@@ -1,8 +1,9 @@
+import type { EffectName } from '../faults/operations.ts'
 import { findings, grouped, named, recipientKey, type Account } from './account.ts'
 import type { Findings, JournalLine, Of } from './view.ts'
 
 /** Effects after which a callback goes at another time on purpose. */
-const displaced = [
+const displaced: readonly EffectName[] = [
   'late',
   'early',
   'twice',
@@ -73,7 +74,7 @@ function callbacksOnSchedule(account: Account, hold: Hold): void {
 }
 
 function recipientsOnSchedule(account: Account, hold: Hold): void {
-  const { retryScheduleMs, ownWorker } = account.settings
+  const { retryScheduleMs, jitterMs, ownWorker } = account.settings
   if (!ownWorker) return
   const ends = grouped(account.of('recipient.outcome'), ({ event }) => recipientKey(event))
   for (const [key, lines] of grouped(account.of('recipient.retry'), ({ event }) => recipientKey(event))) {
@@ -81,7 +82,7 @@ function recipientsOnSchedule(account: Account, hold: Hold): void {
       const who = `recipient ${event.recipient} of ${named(event)}`
       const scheduled = retryScheduleMs[event.attempt - 1]
       hold(
-        scheduled !== undefined && Math.abs(event.dueAt - at - scheduled) <= 1,
+        scheduled !== undefined && event.dueAt - at - scheduled <= 1 && at + scheduled - event.dueAt <= 1 + jitterMs,
         () =>
           `${who} is due ${event.dueAt - at} ms after attempt ${event.attempt}; the schedule says ${scheduled ?? 'that this was the last'}`,
         [id],

@@ -104,6 +104,8 @@ export interface RunSettings {
   readonly speed: number
   /** How much later than its time an attempt may be; undefined where nothing can be said (a busy machine, real time). */
   readonly latenessMs?: number
+  /** How long after it happened something may be written down: 0 in virtual time, where it takes none. */
+  readonly jitterMs: number
   /** Mails a second of the emulator's own worker; Infinity where it is not limited. */
   readonly workerRate: number
   /** Recipients a second, and in 24 hours, that SES takes from callers outside. */

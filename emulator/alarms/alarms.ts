@@ -30,14 +30,18 @@ export interface Alarms {
   list(): Alarm[]
   /** The newest first; the last 1,000 are kept. */
   history(limit: number): AlarmChange[]
-  /** A queue may be deeper or emptier than before; looked at once in this turn of the loop. */
-  queuesChanged(): void
+  /** A queue, or any where it is not named, may be deeper or emptier than before; looked at once in this turn of the loop. */
+  queuesChanged(queue?: string): void
   start(): void
   stop(): void
   reset(tenant?: number): void
 }
 
 export interface AlarmsDeps extends Omit<FiguresDeps, 'changed'> {
+  /** How full one queue is; undefined where there is none of this name. */
+  readonly queueDepth: (
+    queue: string,
+  ) => { readonly visible: number; readonly total: number; readonly takesDeadLetters: boolean } | undefined
   readonly store: Store
   readonly clock: Clock
   readonly journal: Journal
@@ -82,6 +86,8 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
   let unsubscribe = () => {}
   let running = false
   let looking = false
+  /** Which queues have changed in this turn; undefined: any. */
+  let changed: Set<string> | undefined = new Set()
 
   const load = () => {
     states.clear()
@@ -128,13 +134,26 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
     return judgement
   }
 
-  const queuesChanged = () => {
+  /** Whether one queue can have changed an alarm that is quiet: thousands of messages a second pass by here. */
+  const matters = (queue: string) => {
+    const depth = deps.queueDepth(queue)
+    if (depth === undefined) return true
+    return depth.takesDeadLetters ? depth.total > 0 : depth.visible > thresholds.queue_depth
+  }
+
+  const queuesChanged = (queue?: string) => {
+    if (queue === undefined) changed = undefined
+    else changed?.add(queue)
     if (looking || !running) return
     looking = true
     setImmediate(() => {
       looking = false
+      const queues = changed
+      changed = new Set()
       if (!running) return
       try {
+        const quiet = byQueue.every((name) => states.get(name)?.state === 'OK')
+        if (quiet && queues !== undefined && ![...queues].some(matters)) return
         for (const name of byQueue) look(name)
       } catch (error) {
         onError(error)

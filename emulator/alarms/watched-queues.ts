@@ -12,8 +12,8 @@ const changing: ReadonlySet<string> = new Set<keyof Operations>([
   'StartMessageMoveTask',
 ])
 
-/** SQS's operations, which say when a queue may be deeper or emptier than before. */
-export function watchedQueues(operations: Operations, changed: () => void): Operations {
+/** SQS's operations, which say when a queue, named by the end of its URL, may be deeper or emptier than before. */
+export function watchedQueues(operations: Operations, changed: (queue: string | undefined) => void): Operations {
   return Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => [
       name,
@@ -21,11 +21,17 @@ export function watchedQueues(operations: Operations, changed: () => void): Oper
         ? {
             async perform(...given: Parameters<typeof operation.perform>) {
               const answer = await operation.perform(...given)
-              changed()
+              changed(nameOf(given[0]))
               return answer
             },
           }
         : operation,
     ]),
   ) as Operations
+}
+
+function nameOf(input: unknown): string | undefined {
+  const url = (input as { readonly QueueUrl?: unknown } | null | undefined)?.QueueUrl
+  if (typeof url !== 'string' || url.endsWith('/')) return undefined
+  return url.slice(url.lastIndexOf('/') + 1)
 }

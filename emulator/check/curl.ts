@@ -36,15 +36,16 @@ export function curlOf(
 ): string {
   const words = ['curl', '-sS', '-i']
   if (method !== 'POST' || body.length === 0) words.push('-X', method)
-  for (const [name, value] of headers) words.push('-H', quoted(value === '' ? `${name};` : `${name}: ${value}`))
+  for (const [name, value] of headers)
+    words.push('-H', headerWord(value === '' ? `${name};` : `${name}: ${value}`, secrets))
   if (chunked === true) words.push('-H', quoted('transfer-encoding: chunked'))
   if (body.length === 0) return [...words, quoted(url)].join(' ')
   if (!headers.some(([name]) => name === 'content-type')) words.push('-H', quoted('content-type:'))
-  return `${bodyOf(body, secrets)} | ${[...words, '--data-binary', '@-', quoted(url)].join(' ')}`
+  return `${shellBytes(body, secrets)} | ${[...words, '--data-binary', '@-', quoted(url)].join(' ')}`
 }
 
-/** The command that writes the body. */
-function bodyOf(body: Uint8Array, secrets: readonly Secret[]): string {
+/** The command that writes these bytes. */
+export function shellBytes(body: Uint8Array, secrets: readonly Secret[]): string {
   const parts: string[] = []
   let from = 0
   const write = (to: number) => {
@@ -84,9 +85,18 @@ function printf(text: string, secrets: readonly Secret[]): string {
   return ['printf', quoted(format), ...values].join(' ')
 }
 
+/** Quoted so that the shell puts the secrets in. */
+function headerWord(text: string, secrets: readonly Secret[]): string {
+  const held = secrets.filter(({ value }) => text.includes(value))
+  if (held.length === 0) return quoted(text)
+  const escaped = text.replace(/["$\\`]/g, '\\$&')
+  return `"${held.reduce((word, { value, shell }) => word.replaceAll(value, shell), escaped)}"`
+}
+
 const literally = (text: string): string => text.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')
 
 const octal = (character: string): string =>
   /[\x20-\x5b\x5d-\x7e]/.test(character) ? character : `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`
 
-const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+export const quoted = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`

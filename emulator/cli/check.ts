@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { defineAll } from './check-all.ts'
+import { defineCloud } from './check-cloud.ts'
 import { defineJob } from './check-job.ts'
 import { defineMoodle } from './check-moodle.ts'
 import { examples, withTarget } from './options.ts'
@@ -13,6 +14,7 @@ export function define(command: Command): void {
   defineAll(withTarget(command))
   defineJob(command.command('job [file]'))
   defineMoodle(command.command('moodle'))
+  defineCloud(command.command('cloud'))
   examples(command, [
     ['offload check', 'all that offload.config.yaml lists'],
     ['offload check --baseline offload-check.yaml --reporter junit,github', 'in CI'],
@@ -22,6 +24,7 @@ export function define(command: Command): void {
       'offload check moodle --url http://localhost:8000/local/manireports/ui/ajax/cloud_callback.php',
       'a callback receiver',
     ],
+    ['offload check cloud --url http://127.0.0.1:4566', 'a deployment: here an emulator'],
   ])
   command.addHelpText(
     'after',

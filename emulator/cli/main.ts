@@ -34,6 +34,12 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "the contract's documents, and what a change of them breaks",
     load: () => import('./contract.ts'),
   },
+  worker: { summary: "the emulator's worker as a process of its own", load: () => import('./worker.ts') },
+  load: { summary: 'will a deployment do it in time? measured by k6', load: () => import('./load.ts') },
+  plan: {
+    summary: 'will a deployment do it in time, and what would have to change',
+    load: () => import('./plan.ts'),
+  },
   reset: { summary: 'a clean slate, for everything or one tenant', load: () => import('./reset.ts') },
   doctor: { summary: 'what is wrong on this machine, and the line that mends it', load: () => import('./doctor.ts') },
 }

@@ -41,7 +41,7 @@ export function whole(minimum: number, maximum: number): (text: string) => numbe
 }
 
 /** `30s`, `2m`, `500ms` or seconds → milliseconds. */
-function durationFlag(text: string): number {
+export function durationFlag(text: string): number {
   const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text.trim()) ?? []
   const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit]
   if (amount === undefined || factor === undefined)

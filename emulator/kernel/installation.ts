@@ -35,9 +35,10 @@ export function boot({
 
     const version = read('version')
     if (version !== undefined && version !== String(stateVersion)) {
-      throw new Error(
+      throw new EmulatorError(
+        'state-of-another',
         `${store.path} was written by another version of Offload (tables ${version}, this one has ${stateVersion}). ` +
-          'Move it away, or give another --data-dir.',
+          'Move it away, or name another (--data-dir, --ledger).',
       )
     }
     const known = read('use') ?? use

@@ -1,6 +1,6 @@
 import { meanOf, scaled, type Distribution } from './distribution.ts'
 import { attemptsEach, chainOf, estimate, messageTimeOf, passesOf } from './estimate.ts'
-import { largestBatch, messagesOf, mostAtOnce, mostWorkers, slotsOf, type Model } from './model.ts'
+import { largestBatch, messagesOf, mostAtOnce, mostWorkers, slotsOf, submissionOf, type Model } from './model.ts'
 
 /** One setting of the model, with another value. */
 export interface Change {
@@ -60,7 +60,11 @@ function changeOf(model: Model, stage: string, allowedMs: number): Change | unde
     case 'mail call':
       return workersFor(model, allowedMs)
     case 'ingest': {
-      const each = meanOf(ingest.latency)
+      const each = meanOf(submissionOf(model))
+      if (ingest.rate !== undefined && each > meanOf(ingest.latency)) {
+        const to = roundedUp((messagesOf(model) * ingest.batch * 1000) / allowedMs)
+        return { setting: 'ingest.rate', from: ingest.rate, to, unit: 'per second' }
+      }
       const batch = Math.ceil(recipients / Math.max(1, Math.floor(allowedMs / each)))
       if (batch > ingest.batch && batch <= largestBatch && allowedMs >= each) {
         return { setting: 'ingest.batch', from: ingest.batch, to: batch, unit: 'recipients' }
@@ -115,8 +119,8 @@ const roundedUp = (rate: number) =>
   rate >= 10 ? Math.ceil(rate - 1e-9) : Math.max(1, Math.ceil(rate * 10 - 1e-9) / 10)
 
 function withChange(model: Model, { setting, to }: Change): Model {
-  const [section = '', name = ''] = setting.split('.') as [keyof Model, string]
-  const below = model[section as keyof Model] as Record<string, unknown>
+  const [section, name] = setting.split('.') as [keyof Model, string]
+  const below = model[section] as Record<string, unknown>
   const before = below[name]
   const value = typeof before === 'object' ? scaled(before as Distribution, to) : to
   return { ...model, [section]: { ...below, [name]: value } }

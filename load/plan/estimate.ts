@@ -1,5 +1,5 @@
 import { meanOf } from './distribution.ts'
-import { messagesOf, slotsOf, type Model } from './model.ts'
+import { messagesOf, slotsOf, submissionOf, type Model } from './model.ts'
 
 /** What can be the bottleneck. The worker's own time is `certificate`, `object store` or `mail call` where one of them is most of it. */
 export type StageName =
@@ -74,7 +74,11 @@ export function estimate(model: Model): Estimate {
     (passes * attemptsEach(callback.error_rate) * meanOf(callback.latency)) / Math.min(callback.at_once, passes)
   const retries = retriesOf(mail.error_rate, Math.min(ingest.batch, recipients)).waitMs
   const stages: StageEstimate[] = [
-    { name: 'ingest', aloneMs: messages * meanOf(ingest.latency), limit: 'one submission after the other' },
+    {
+      name: 'ingest',
+      aloneMs: messages * meanOf(submissionOf(model)),
+      limit: ingest.rate === undefined ? 'one submission after the other' : `${ingest.rate} recipients/s`,
+    },
     { name: workerNameOf(model), aloneMs: workersMs, limit: workersInWords(model) },
     { name: 'mail rate', aloneMs: rateMs, limit: mail.rate === undefined ? 'none' : `${mail.rate}/s` },
     { name: 'daily quota', aloneMs: quotaMs, limit: quotaInWords(model) },
@@ -84,7 +88,7 @@ export function estimate(model: Model): Estimate {
   ]
   const slowest = stages.reduce((a, b) => (b.aloneMs > a.aloneMs ? b : a))
   // What is before the slowest begins, and after it has ended.
-  const first = meanOf(ingest.latency)
+  const first = meanOf(submissionOf(model))
   const startUp = meanOf(workers.start_up)
   const last = callbackDelayMs + meanOf(callback.latency)
   const around = (name: StageName) =>
@@ -148,7 +152,7 @@ function workerNameOf(model: Model): StageName {
 export function foretell(model: Model): string {
   const { makespanMs, bottleneck } = estimate(model)
   const passes = makespanMs <= model.budget
-  const what = bottleneck === undefined ? 'nothing in the model takes time' : `${inWords(bottleneck)}`
+  const what = bottleneck === undefined ? 'nothing in the model takes time' : inWords(bottleneck)
   return `${what}: ${spanInWords(makespanMs)}, ${passes ? 'passes' : 'cannot pass'}`
 }
 
@@ -161,10 +165,13 @@ const inWords = ({ name, limit }: StageEstimate) => {
 /** `59.5 minutes`, `42 seconds`, `2.5 hours`, `3 days`. */
 export function spanInWords(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 120_000) return `${trimmed(ms / 1000)} seconds`
-  if (ms < 3 * 3_600_000) return `${trimmed(ms / 60_000)} minutes`
-  if (ms < 2 * day) return `${trimmed(ms / 3_600_000)} hours`
-  return `${trimmed(ms / day)} days`
+  if (ms < 120_000) return amount(ms / 1000, 'second')
+  if (ms < 3 * 3_600_000) return amount(ms / 60_000, 'minute')
+  if (ms < 2 * day) return amount(ms / 3_600_000, 'hour')
+  return amount(ms / day, 'day')
 }
 
-const trimmed = (value: number) => value.toFixed(1).replace(/\.0$/, '')
+function amount(value: number, unit: string): string {
+  const text = value.toFixed(1).replace(/\.0$/, '')
+  return `${text} ${unit}${text === '1' ? '' : 's'}`
+}

@@ -11,20 +11,27 @@ const bounceRates = { reviewed: 0.05, paused: 0.1 } as const
 
 /** How long a worker has a message, or what one invocation of it has, at the most. */
 const longestHeld = ({ workers }: Model, { messageMs }: Estimate, played: Simulated | undefined) =>
-  Math.max(0, ...(played?.worker.held ?? [messageMs])) * workers.messages
+  (played?.worker.held ?? [messageMs]).reduce((a, b) => Math.max(a, b), 0) * workers.messages
 
-/** Why the plan fails, in words. */
-export function findMisses(model: Model, by: Estimate, played: Simulated | undefined): string[] {
-  const misses: string[] = []
+export interface Miss {
+  readonly what: 'budget' | 'timeout' | 'callbacks'
+  readonly text: string
+}
+
+/** Why the plan fails. */
+export function findMisses(model: Model, by: Estimate, played: Simulated | undefined): Miss[] {
+  const misses: Miss[] = []
+  const miss = (what: Miss['what'], text: string) => void misses.push({ what, text })
   const makespanMs = played?.makespanMs ?? by.makespanMs
-  if (played?.ended === false) misses.push(`it has not ended after ${spanInWords(makespanMs)}`)
+  if (played?.ended === false) miss('budget', `it has not ended after ${spanInWords(makespanMs)}`)
   else if (makespanMs > model.budget) {
-    misses.push(`it takes ${spanInWords(makespanMs)}, the budget is ${spanInWords(model.budget)}`)
+    miss('budget', `it takes ${spanInWords(makespanMs)}, the budget is ${spanInWords(model.budget)}`)
   }
   const { timeout } = model.workers
   const held = longestHeld(model, by, played)
   if (timeout !== undefined && held > timeout) {
-    misses.push(
+    miss(
+      'timeout',
       `a worker needs up to ${spanInWords(held)} for ${whatIsHeld(model)}, and is ended after ${spanInWords(timeout)}: ` +
         `it begins again and again. Smaller batches (ingest.batch ${Math.max(1, Math.floor((model.ingest.batch * timeout) / held))}), or a longer timeout`,
     )
@@ -33,7 +40,10 @@ export function findMisses(model: Model, by: Estimate, played: Simulated | undef
     const { delivered, dead } = played.callbacks
     const share = delivered / Math.max(1, delivered + dead)
     if (share < leastDelivered) {
-      misses.push(`${percentOf(share)} of the callbacks arrive, 99 % have to: ${dead} are given up after 4 attempts`)
+      miss(
+        'callbacks',
+        `${percentOf(share)} of the callbacks arrive, 99 % have to: ${dead} are given up after 4 attempts`,
+      )
     }
   }
   return misses

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { duration } from '../../contracts/duration.ts'
-import { distribution } from './distribution.ts'
+import { distribution, meanOf, type Distribution } from './distribution.ts'
 
 /** A share from 0 to 1, or a percentage such as `2%`. */
 const share = z
@@ -11,16 +11,19 @@ const share = z
   })
   .refine((value) => value >= 0 && value <= 1, 'must be from 0 to 1, or from 0% to 100%')
 
-const whole = (least: number, most: number) =>
-  z.coerce
-    .number({ error: `must be a whole number from ${least} to ${most}` })
-    .refine((value) => Number.isInteger(value) && value >= least && value <= most, {
-      error: `must be a whole number from ${least} to ${most}`,
-    })
+const number = (fits: (value: number) => boolean, error: string) =>
+  z
+    .union([z.number(), z.string().trim().min(1)], { error })
+    .transform(Number)
+    .refine(fits, { error })
 
-const rate = z.coerce.number({ error: 'must be a number' }).refine((value) => value >= 1 && value <= 1_000_000, {
-  error: 'must be from 1 to 1000000',
-})
+const whole = (least: number, most: number) =>
+  number(
+    (value) => Number.isInteger(value) && value >= least && value <= most,
+    `must be a whole number from ${least} to ${most}`,
+  )
+
+const rate = number((value) => value >= 1 && value <= 1_000_000, 'must be a number from 1 to 1000000')
 
 const time = (most: number, words: string) =>
   duration.refine((value) => value > 0 && value <= most, `must be more than 0 and at most ${words}`)
@@ -47,6 +50,8 @@ export const modelSchema = z.strictObject({
       batch: whole(1, largestBatch).default(200),
       /** Of one submission; they go one after the other, as the plugin sends them. */
       latency,
+      /** Recipients submitted a second, where a load test paces its submissions. */
+      rate: rate.optional(),
     })
     .prefault({}),
   queue: z
@@ -105,3 +110,9 @@ export type ModelInput = z.input<typeof modelSchema>
 export const slotsOf = ({ workers, ingest }: Model): number => Math.min(workers.at_once, ingest.batch)
 
 export const messagesOf = ({ recipients, ingest }: Model): number => Math.ceil(recipients / ingest.batch)
+
+/** From the beginning of one submission to the beginning of the next. */
+export function submissionOf({ ingest: { batch, rate: perSecond, latency: each } }: Model): Distribution {
+  const paced = perSecond === undefined ? 0 : (batch * 1000) / perSecond
+  return paced > meanOf(each) ? { kind: 'constant', ms: paced } : each
+}

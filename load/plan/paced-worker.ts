@@ -52,25 +52,13 @@ export function paceWorker(
   }
   let drawn = 0
   let started = 0
+  /** Recipients whose certificate is rendered and stored when it is their turn. */
+  const unmade = new Set<string>()
 
   const next = (distribution: Distribution, name: string) =>
     isZero(distribution) ? 0 : draw(distribution, seed, name, drawn++)
   /** Clocks have whole milliseconds: rounded so that the mean stays. */
-  const nextWhole = (distribution: Distribution, name: string) => {
-    const ms = next(distribution, name)
-    return Math.floor(ms) + (ms % 1 > 0 && fraction(seed, 'rounding', drawn++) < ms % 1 ? 1 : 0)
-  }
-  /** How long so many calls take where a worker makes `slots` at once. */
-  const inSlots = (calls: number, distribution: Distribution, name: string) => {
-    if (isZero(distribution)) return 0
-    const ends = new Array<number>(Math.min(slots, calls)).fill(0)
-    for (let call = 0; call < calls; call++) {
-      let first = 0
-      for (let slot = 1; slot < ends.length; slot++) if ((ends[slot] ?? 0) < (ends[first] ?? 0)) first = slot
-      ends[first] = (ends[first] ?? 0) + next(distribution, name)
-    }
-    return Math.max(0, ...ends)
-  }
+  const whole = (ms: number) => Math.floor(ms) + (ms % 1 > 0 && fraction(seed, 'rounding', drawn++) < ms % 1 ? 1 : 0)
   const wait = async (ms: number) => {
     if (ms > 0) await sleep(clock(), ms)
   }
@@ -116,28 +104,23 @@ export function paceWorker(
         ...attempt,
         mailsAtOnce: slots,
         certificates: {
-          async render(_, inputs) {
-            const ms = model.certificate === undefined ? 0 : inSlots(inputs.length, model.certificate.render, 'render')
-            times.certificate += ms
-            await wait(ms)
-            return inputs.map(({ recipient }) => ({ recipient, ...certificate }))
-          },
-        },
-        objects: {
-          ...attempt.objects,
-          async put(objects) {
-            const ms = model.certificate === undefined ? 0 : inSlots(objects.length, model.certificate.store, 'store')
-            times.objects += ms
-            await wait(ms)
-            await attempt.objects.put(objects)
+          render: (_, inputs) => {
+            for (const { recipient } of inputs) unmade.add(recipient)
+            return Promise.resolve(inputs.map(({ recipient }) => ({ recipient, ...certificate })))
           },
         },
         mail: {
           ...attempt.mail,
           async send(mail) {
-            const ms = nextWhole(model.mail.latency, 'mail')
-            times.mail += ms / slots
-            await wait(ms)
+            // One recipient after the other goes through all calls; the emulator's worker makes a batch's certificates first.
+            const makes = unmade.delete(mail.recipient) ? model.certificate : undefined
+            const render = makes === undefined ? 0 : next(makes.render, 'render')
+            const store = makes === undefined ? 0 : next(makes.store, 'store')
+            const call = next(model.mail.latency, 'mail')
+            times.certificate += render / slots
+            times.objects += store / slots
+            times.mail += call / slots
+            await wait(whole(render + store + call))
             const asked = clock().now()
             const result = await attempt.mail.send(mail)
             times.mails++

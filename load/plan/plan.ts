@@ -1,6 +1,6 @@
 import { mend, type Change } from './advice.ts'
 import { estimate, type Estimate, type StageName } from './estimate.ts'
-import { findHazards, findMisses } from './hazards.ts'
+import { findHazards, findMisses, type Miss } from './hazards.ts'
 import type { Model } from './model.ts'
 import { simulate, type Simulated } from './simulate.ts'
 import { measuredStages, type MeasuredStage } from './stages.ts'
@@ -24,8 +24,8 @@ export interface Plan {
   readonly simulated: boolean
   /** What the arithmetic alone says. */
   readonly estimateMs: number
-  /** Why it fails, in words; empty where it passes. */
-  readonly misses: readonly string[]
+  /** Why it fails; empty where it passes. */
+  readonly misses: readonly Miss[]
   /** What takes the time; undefined where nothing takes a second. */
   readonly bottleneck: { readonly name: StageName; readonly limit: string; readonly used: number | null } | undefined
   readonly stages: readonly MeasuredStage[]
@@ -107,7 +107,7 @@ async function findRemedy(
     const played = await run(mended.model, by)
     const makespanMs = played?.makespanMs ?? by.makespanMs
     if (makespanMs <= model.budget) return { changes: mended.changes, makespanMs, simulated: played !== undefined }
-    extraMs = Math.max(extraMs + 1000, makespanMs - by.makespanMs)
+    extraMs = Math.max(2 * extraMs, makespanMs - by.makespanMs, 100)
   }
   return undefined
 }

@@ -40,8 +40,8 @@ export function readModel(text: string, over: ModelInput = {}): ReadModel {
   return { ok: false, issues: read.error.issues.flatMap((issue) => explain(issue, merged)) }
 }
 
-/** Objects are merged; every other value replaces the one below. */
-function laidOver(below: unknown, over: unknown): unknown {
+/** Objects are merged; every other value, and a distribution, replaces the one below. */
+export function laidOver(below: unknown, over: unknown): unknown {
   if (over === undefined) return below
   if (!isObject(below) || !isObject(over) || 'p50' in over || 'from' in over) return over
   const names = new Set([...Object.keys(below), ...Object.keys(over)])
@@ -50,6 +50,8 @@ function laidOver(below: unknown, over: unknown): unknown {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const notATime = 'must be a time: write 500ms, 5s, 2m or 1h'
 
 function explain(issue: z.core.$ZodIssue, raw: unknown): ModelIssue[] {
   const { path } = issue
@@ -71,12 +73,12 @@ function explain(issue: z.core.$ZodIssue, raw: unknown): ModelIssue[] {
     const known = knownAt(path)
     return [say(`must be a map of settings${known.length === 0 ? '' : `: ${known.join(', ')}`}`)]
   }
+  // Of a duration, which is text or a number of seconds, and is neither.
+  const reason = issue.code === 'invalid_union' && issue.message === 'Invalid input' ? notATime : issue.message
   const given = path.reduce<unknown>((value, key) => (isObject(value) ? value[String(key)] : undefined), raw)
   return [
     say(
-      given === undefined || issue.message.startsWith(JSON.stringify(given))
-        ? issue.message
-        : `${JSON.stringify(given)}: ${issue.message}`,
+      given === undefined || reason.startsWith(JSON.stringify(given)) ? reason : `${JSON.stringify(given)}: ${reason}`,
     ),
   ]
 }

@@ -3,7 +3,7 @@ import { sampleRecipients } from '../../emulator/moodle/sample-people.ts'
 import { createSimulation } from '../../emulator/simulation.ts'
 import { isZero, type Distribution } from './distribution.ts'
 import { retryScheduleMs } from './estimate.ts'
-import type { Model } from './model.ts'
+import { submissionOf, type Model } from './model.ts'
 import { paceWorker, type WorkerTimes } from './paced-worker.ts'
 
 /** What came of a model on the virtual clock. Times are milliseconds. */
@@ -58,21 +58,14 @@ export async function simulate(model: Model, { seed, onProgress }: SimulateOptio
   // A bounce is a second outcome of one recipient.
   const outcomes = new Map<string, string>()
   emulator.journal.subscribe(({ event }) => {
-    switch (event.type) {
-      case 'recipient.outcome':
-        outcomes.set(event.recipient, event.status)
-        if (outcomes.size % progressEvery === 0) onProgress?.(outcomes.size, recipients)
-        return
-      case 'recipient.retry':
-        retried++
-        return
-      case 'callback.attempt':
-        callbacks.attempts++
-        callbacks.ms += event.milliseconds
-        return
-      case 'callback.settled':
-        callbacks[event.state]++
-        return
+    if (event.type === 'recipient.outcome') {
+      outcomes.set(event.recipient, event.status)
+      if (outcomes.size % progressEvery === 0) onProgress?.(outcomes.size, recipients)
+    } else if (event.type === 'recipient.retry') retried++
+    else if (event.type === 'callback.settled') callbacks[event.state]++
+    else if (event.type === 'callback.attempt') {
+      callbacks.attempts++
+      callbacks.ms += event.milliseconds
     }
   })
   try {
@@ -97,7 +90,8 @@ export async function simulate(model: Model, { seed, onProgress }: SimulateOptio
 }
 
 /** What fails and takes time beside the worker's own calls, as fault rules. The first that fits wins. */
-function rulesOf({ ingest, mail, callback }: Model): RuleInput[] {
+function rulesOf(model: Model): RuleInput[] {
+  const { mail, callback } = model
   const failing = (at: string, rate: number, code: number): RuleInput[] =>
     rate === 0
       ? []
@@ -116,7 +110,7 @@ function rulesOf({ ingest, mail, callback }: Model): RuleInput[] {
     // oxlint-disable-next-line unicorn/no-thenable -- the rule's own name for it
     isZero(latency) ? [] : [{ name: `${at} takes its time`, at, then: { delay: delayOf(latency) } }]
   return [
-    ...slow('ingest.submit', ingest.latency),
+    ...slow('ingest.submit', submissionOf(model)),
     ...failing('worker.mail', mail.error_rate, 451),
     ...(mail.bounce_rate === 0
       ? []

@@ -1,5 +1,5 @@
 import type { Estimate, StageEstimate, StageName } from './estimate.ts'
-import { slotsOf, type Model } from './model.ts'
+import type { Model } from './model.ts'
 import type { Simulated } from './simulate.ts'
 
 /** A stage of the job's way, how long it takes alone and how much of it was used. */

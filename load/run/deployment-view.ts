@@ -33,6 +33,18 @@ const recipientPage = z.object({
   next: z.number().nullable(),
 })
 
+const info = z.looseObject({ Messages: z.number() })
+
+/** How many mails an inbox or a Mailpit holds; undefined where it does not say. */
+export async function mailsIn(inbox: string): Promise<number | undefined> {
+  try {
+    const answer = await fetch(`${inbox.replace(/\/+$/, '')}/api/v1/info`)
+    return answer.ok ? info.safeParse(await answer.json()).data?.Messages : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The control API of an emulator; undefined from any call where it does not answer. */
 export function createControl(base: string, token: string) {
   const ask = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {

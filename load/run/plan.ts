@@ -1,6 +1,7 @@
 import type { ConfigInput } from '../../emulator/config.ts'
 import type { Dialect, Shape } from '../k6/people.ts'
 import type { Way } from '../k6/settings.ts'
+import { quietTenant } from '../k6/tenants.ts'
 import type { ScenarioName } from './k6.ts'
 import type { MailsBy } from './mail-count.ts'
 
@@ -53,13 +54,11 @@ export interface Group {
   readonly address: string
 }
 
-export const groupOf = (plan: LoadPlan): Group => ({
-  name: 'all',
-  run: plan.run,
-  tenant: plan.tenant,
-  dialect: plan.dialect,
-  shape: plan.shape,
-  recipients: plan.recipients,
-  batch: plan.batch,
-  address: plan.address,
-})
+/** Who is followed; the quiet tenant comes after the noisy one. */
+export function groupsOf(plan: LoadPlan): Group[] {
+  const { run, tenant, dialect, shape, recipients, batch, address } = plan
+  const all = { name: 'all', run, tenant, dialect, shape, recipients, batch, address }
+  if (plan.scenario !== 'tenants') return [all]
+  const quiet = { ...all, ...quietTenant(plan), name: 'quiet' }
+  return [{ ...all, name: 'noisy' }, quiet]
+}

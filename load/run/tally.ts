@@ -138,6 +138,7 @@ export function createTally(of: TallyOf) {
     callbackReasons,
     /** Paths that callbacks came to, where these were not the one that was asked for. */
     paths,
+    isOurs,
     outcome,
     submittedAt,
     toldAt,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { dialects } from '../../contracts/job.ts'
-import type { Case, Step } from './run-case.ts'
+import type { LifeStep } from '../../scenarios/schema.ts'
+import type { Case } from './run-case.ts'
 
 const afterMs = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 200_000 }))
 const mode = fc.constantFrom('api' as const, 'sqs' as const)
@@ -39,7 +40,7 @@ const killLater = fc.record({
   what: fc.constant('kill-later' as const),
   entries: fc.integer({ min: 1, max: 40 }),
 })
-const step: fc.Arbitrary<Step> = fc.oneof(
+const step: fc.Arbitrary<LifeStep> = fc.oneof(
   { weight: 6, arbitrary: job },
   { weight: 3, arbitrary: messages },
   { weight: 2, arbitrary: plain },

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { everyLaw } from './every-law.ts'
-import type { Case, Step } from './run-case.ts'
+import type { LifeStep } from '../../scenarios/schema.ts'
+import type { Case } from './run-case.ts'
 
-const job: Step = {
+const job: LifeStep = {
   afterMs: 0,
   what: 'job',
   dialect: 'spec',
@@ -13,7 +14,7 @@ const job: Step = {
   certificate: false,
   shape: 'batches',
 }
-const messages: Step = { afterMs: 1000, what: 'messages', mode: 'api', job: 0, order: [0], key: false }
+const messages: LifeStep = { afterMs: 1000, what: 'messages', mode: 'api', job: 0, order: [0], key: false }
 const quiet: Case = { seed: 1, rate: 1000, batchSize: 5, concurrency: 4, faults: [], steps: [] }
 
 /** What simulations have found, as small as it can be. */

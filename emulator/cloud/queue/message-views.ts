@@ -25,9 +25,12 @@ export interface MessageViewsOptions {
   readonly expire: (queue: Queue) => void
 }
 
-const peeked = ({ messageId, reason, receiveCount, bodyBytes, sentAt }: Message): PeekedMessage => ({
+// Who sends a message to a dead-letter queue by itself says why as Lambda does.
+const reasonAttribute = 'ErrorMessage'
+
+const peeked = ({ messageId, reason, attributes, receiveCount, bodyBytes, sentAt }: Message): PeekedMessage => ({
   messageId,
-  reason,
+  reason: reason ?? attributes?.[reasonAttribute]?.value,
   receiveCount,
   bodyBytes,
   sentAt,

@@ -37,6 +37,8 @@ export interface Queues {
   /** The queue as the worker in this process consumes it. */
   consumer(queueName: string, options: { readonly visibilityTimeoutMs: number }): QueuePort
   overview(): QueueOverview[]
+  /** How full one queue is, without looking at the others; undefined where there is none of this name. */
+  depth(name: string): QueueDepth | undefined
   /** Whether one of these messages is still in a queue, be it the dead-letter queue. */
   isQueued(messageIds: readonly string[]): boolean
   /** What lies in a queue, oldest first, without receiving it. */
@@ -47,6 +49,12 @@ export interface Queues {
   reset(tenant?: number): void
   /** Ends all waits with nothing. */
   close(): void
+}
+
+export interface QueueDepth {
+  readonly visible: number
+  readonly total: number
+  readonly takesDeadLetters: boolean
 }
 
 export interface QueuesOptions {
@@ -107,6 +115,12 @@ export function createQueues(options: QueuesOptions): Queues {
         oldestAgeMs: messages.oldestAgeMs(queue),
         dlq: queue.settings.redrive?.target,
       })),
+    depth(name) {
+      const queue = registry.find(name)
+      if (queue === undefined) return undefined
+      const { visible, inFlight, delayed } = messages.count(queue)
+      return { visible, total: visible + inFlight + delayed, takesDeadLetters: registry.isTarget(name) }
+    },
     peek: (queueName, limit) => messages.peek(registry.get(queueName), limit),
     redrive(deadLetterQueue) {
       const queue = registry.get(deadLetterQueue)

@@ -46,6 +46,8 @@ export interface Registry {
   all(): readonly Queue[]
   /** The queues whose dead letters go to this one. */
   sourcesOf(deadLetters: Queue): readonly Queue[]
+  /** Whether any queue's dead letters go to the one of this name. */
+  isTarget(name: string): boolean
   /** The attributes that a queue of this kind can have. */
   rulesOf(queue: Queue): Readonly<Record<string, Rule>>
   create(name: string, attributes: Readonly<Record<string, string>>, tags?: Readonly<Record<string, string>>): Queue
@@ -178,6 +180,7 @@ export function createRegistry({ store, clock, account, region, maximumMessageSi
     byId: (id) => byId.get(id),
     all,
     sourcesOf: ({ name }) => all().filter(({ settings }) => settings.redrive?.target === name),
+    isTarget: (name) => [...byName.values()].some(({ settings }) => settings.redrive?.target === name),
     rulesOf: ({ settings }) => rulesFor(settings.fifo !== undefined),
     create(name, input, tags = {}) {
       const fifo = input.FifoQueue === 'true'

@@ -119,14 +119,15 @@ export function createFaults({
     return row?.attempts ?? 1
   }
 
-  const note = ({ name, row }: Set, operation: OperationName, subject: Subject, effect: string) => {
+  const note = ({ name, row }: Set, operation: OperationName, subject: Subject, { effect, delayMs }: Struck) => {
     if (row !== undefined) store.run('UPDATE fault_rules SET hits = hits + 1 WHERE name = ?', name)
     const { tenant, job, recipient, attempt } = subject
     journal.record({
       type: 'fault.injected',
       rule: name,
       operation,
-      effect,
+      kind: effect.kind,
+      effect: effectInWords(effect, delayMs),
       ...(tenant === undefined ? {} : { tenant }),
       ...(job === undefined ? {} : { job }),
       ...(recipient === undefined ? {} : { recipient }),
@@ -150,15 +151,14 @@ export function createFaults({
     if (times !== undefined && (once || subject.attempt === undefined)) {
       return store.tx(() => {
         const struck = strike(count(name, operation, subject))
-        if (struck !== undefined) note(rule, operation, subject, effectInWords(effect, struck.delayMs))
+        if (struck !== undefined) note(rule, operation, subject, struck)
         return struck
       })
     }
     const struck = strike(subject.attempt ?? 1)
     if (struck === undefined) return undefined
-    const words = effectInWords(effect, struck.delayMs)
     // With whatever else is written in this turn; that it cannot be written is said by whoever writes next.
-    store.write(() => note(rule, operation, subject, words)).catch(() => undefined)
+    store.write(() => note(rule, operation, subject, struck)).catch(() => undefined)
     return struck
   }
 

@@ -34,10 +34,25 @@ export interface Addressed {
 export function createAddressing({
   targetOf,
   rules,
+  command = 'offload up',
 }: {
   targetOf: (tenant: number) => CallbackTarget
   rules: HostRules
+  /** Whose flags free what is parked. */
+  command?: string | undefined
 }): (callback: Addressed) => Place {
+  const freeing = (tenant: number, dialect: Dialect): string => {
+    const path =
+      dialect === 'plugin' ? '/local/manireports/cloud_callback.php' : '/local/manireports/ui/ajax/cloud_callback.php'
+    const url = `http://localhost:8000${path}`
+    const flag = `${command} --callback-url ${tenant === 0 ? '' : `${tenant}=`}${url}`
+    return `To send it: ${flag} (or OFFLOAD_CALLBACK_URL=${url} for every tenant)`
+  }
+  const withoutAddress = (tenant: number, dialect: Dialect): string => {
+    const whose = tenant === 0 ? 'no --callback-url is set' : `none is set for tenant ${tenant}`
+    return `the job names no callback_url and ${whose}. ${freeing(tenant, dialect)}`
+  }
+
   return ({ tenant, dialect, url: own }) => {
     const address = own ?? targetOf(tenant).url
     if (address === undefined) return { state: 'parked', reason: withoutAddress(tenant, dialect), on: null }
@@ -59,19 +74,6 @@ export function createAddressing({
       ...(connectTo === undefined ? {} : { connectTo }),
     }
   }
-}
-
-function withoutAddress(tenant: number, dialect: Dialect): string {
-  const whose = tenant === 0 ? 'no --callback-url is set' : `none is set for tenant ${tenant}`
-  return `the job names no callback_url and ${whose}. ${freeing(tenant, dialect)}`
-}
-
-function freeing(tenant: number, dialect: Dialect): string {
-  const path =
-    dialect === 'plugin' ? '/local/manireports/cloud_callback.php' : '/local/manireports/ui/ajax/cloud_callback.php'
-  const url = `http://localhost:8000${path}`
-  const flag = `offload up --callback-url ${tenant === 0 ? '' : `${tenant}=`}${url}`
-  return `To send it: ${flag} (or OFFLOAD_CALLBACK_URL=${url} for every tenant)`
 }
 
 /** An address as it may be shown: without the credentials in it. */

@@ -29,6 +29,8 @@ export interface CallbackSettings {
   readonly connectTo: readonly string[]
   /** `--allow-callback-host`. */
   readonly allowHosts: readonly string[]
+  /** Whose flags free what is parked; `offload up` unless given. */
+  readonly command?: string | undefined
 }
 
 export interface Callbacks extends CallbackPort, Pick<DeliveryLog, 'list' | 'get' | 'summary'> {
@@ -85,7 +87,7 @@ export function createCallbacks({
 }): Callbacks {
   const { targetOf, delayMs, timeoutMs, retryScheduleMs, perHost } = settings
   const rules = createHostRules(settings)
-  const placeOf = createAddressing({ targetOf, rules })
+  const placeOf = createAddressing({ targetOf, rules, command: settings.command })
   const transport = send ?? createHttpTransport({ clock, timeoutMs, rules, resolveName: lookup })
   const outbox = createOutbox({
     store,

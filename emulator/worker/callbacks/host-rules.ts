@@ -67,7 +67,10 @@ export function createHostRules(settings: {
   readonly connectTo: readonly string[]
   /** Names and literal addresses that are allowed whatever they resolve to. */
   readonly allowHosts: readonly string[]
+  /** Whose flags lift a refusal; `offload up` unless given. */
+  readonly command?: string | undefined
 }): HostRules {
+  const { command = 'offload up' } = settings
   const allowed = new Set(settings.allowHosts.map(plainHost))
   const routes = new Map<string, Destination>()
   for (const entry of settings.connectTo) {
@@ -89,12 +92,12 @@ export function createHostRules(settings: {
     const what = host === address ? address : `${host} resolves to ${address}, which`
     if (contains(neverReceivers, address)) {
       const why = `${what} is a link-local, unspecified or multicast address: no Moodle is there, cloud metadata may be`
-      return `${why}. To allow it: offload up --allow-callback-host ${address}`
+      return `${why}. To allow it: ${command} --allow-callback-host ${address}`
     }
     if (allowed.has(host) || contains(privateNetworks, address)) return undefined
     return (
       `${what} is outside this machine and its private networks, and a job copied from production must not call ` +
-      `production. To allow it: offload up --allow-callback-host ${host}`
+      `production. To allow it: ${command} --allow-callback-host ${host}`
     )
   }
 
@@ -109,7 +112,7 @@ export function createHostRules(settings: {
       state: 'refused',
       reason:
         `${host} is not a name of this machine or its private networks, and a job copied from production must not ` +
-        `call production. To allow it: offload up --allow-callback-host ${host}`,
+        `call production. To allow it: ${command} --allow-callback-host ${host}`,
     }
   }
 
@@ -131,7 +134,7 @@ export function createHostRules(settings: {
       const instead = `${url.hostname}:${portOf(url)}:127.0.0.1:${url.protocol === 'https:' ? 8443 : 8000}`
       return {
         state: 'refused',
-        reason: `${verdict.reason}. To send it to a Moodle on this machine instead: offload up --callback-connect-to ${instead}`,
+        reason: `${verdict.reason}. To send it to a Moodle on this machine instead: ${command} --callback-connect-to ${instead}`,
       }
     },
   }

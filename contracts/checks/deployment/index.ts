@@ -1,0 +1,26 @@
+import { callbackCases, orderCases, retryCases } from './callback.ts'
+import type { DeploymentCase } from './case.ts'
+import { certificateCases } from './certificate.ts'
+import { identityCases, outcomeCases } from './outcome.ts'
+import { queueCases, throughputCases } from './queue.ts'
+import { submitCases } from './submit.ts'
+
+export type * from './case.ts'
+export type * from './seen.ts'
+export { canaryId, canaryTitle } from './canary.ts'
+export { inventJob, runLabel, type InventedJob } from './job.ts'
+export { nameOf } from './seen.ts'
+export { retryAfterSeconds } from './callback.ts'
+
+/** Everything that a deployment must do right, in the order in which it is told. */
+export const deploymentCases: readonly DeploymentCase[] = [
+  ...submitCases,
+  ...identityCases,
+  ...outcomeCases,
+  ...certificateCases,
+  ...callbackCases,
+  ...retryCases,
+  ...orderCases,
+  ...queueCases,
+  ...throughputCases,
+]

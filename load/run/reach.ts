@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import type { MailsBy } from './mail-count.ts'
+import { startOwnEmulator, type OwnEmulator } from './own-emulator.ts'
+import type { LoadPlan } from './plan.ts'
+import type { RunFolder } from './run-folder.ts'
+import type { Reached } from './run-outcome.ts'
+
+/** Secrets, which no plan keeps. */
+export interface Secrets {
+  readonly token: string
+  readonly callbackSecret: string
+  readonly pluginToken: string
+}
+
+/** The target of a run: an emulator that is started for it, or what was named. */
+export async function reach(
+  plan: LoadPlan,
+  secrets: Secrets,
+  folder: RunFolder,
+): Promise<{ reached: Reached; own: OwnEmulator | undefined }> {
+  const { token, callbackSecret: secret, pluginToken } = secrets
+  const common = { token, secret, pluginToken }
+  const { target } = plan
+  if (target.kind === 'given') {
+    const { url, queueUrl = '', region } = target
+    const mailsBy: MailsBy = plan.mailsBy ?? { kind: 'none' }
+    return { reached: { ...common, url, queueUrl, ...(region === undefined ? {} : { region }), mailsBy }, own: undefined }
+  }
+  const own = await startOwnEmulator({
+    data_dir: join(folder.path, 'state'),
+    callback_delay: 0,
+    ingest_token: token,
+    cloud_callback_secret: secret,
+    plugin_token: pluginToken,
+    ...target.settings,
+  })
+  const { url, queueUrl, inbox } = own
+  return { reached: { ...common, url, queueUrl, mailsBy: { kind: 'mailpit', url: inbox } }, own }
+}
