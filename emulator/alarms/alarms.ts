@@ -100,7 +100,7 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
 
   const change = (name: AlarmName, { state, reason, value }: Judgement) => {
     const before = states.get(name)
-    const row: Row = { name, state, reason, since: clock.now() }
+    const row: Row = { name, state, reason: reason(), since: clock.now() }
     states.set(name, row)
     const written = store.write(() => {
       write(row)
@@ -112,7 +112,7 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
         row.since,
         before.state,
         state,
-        reason,
+        row.reason,
       )
       store.run('DELETE FROM alarm_changes WHERE id <= (SELECT max(id) FROM alarm_changes) - ?', kept)
       journal.record({
@@ -120,7 +120,7 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
         alarm: name,
         from: before.state,
         to: state,
-        reason,
+        reason: row.reason,
         ...(value === undefined ? {} : { value }),
         threshold: figures.thresholdOf(name),
       })
@@ -134,11 +134,12 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
     return judgement
   }
 
-  /** Whether one queue can have changed an alarm that is quiet: thousands of messages a second pass by here. */
+  /** Whether a change of one queue can be one of an alarm: thousands of messages a second pass by here. */
   const matters = (queue: string) => {
     const depth = deps.queueDepth(queue)
-    if (depth === undefined) return true
-    return depth.takesDeadLetters ? depth.total > 0 : depth.visible > thresholds.queue_depth
+    if (depth === undefined || states.get('dead-letters')?.state !== 'OK') return true
+    if (depth.takesDeadLetters) return depth.total > 0
+    return depth.visible > thresholds.queue_depth !== (states.get('queue-depth')?.state === 'ALARM')
   }
 
   const queuesChanged = (queue?: string) => {
@@ -152,8 +153,7 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
       changed = new Set()
       if (!running) return
       try {
-        const quiet = byQueue.every((name) => states.get(name)?.state === 'OK')
-        if (quiet && queues !== undefined && ![...queues].some(matters)) return
+        if (queues !== undefined && ![...queues].some(matters)) return
         for (const name of byQueue) look(name)
       } catch (error) {
         onError(error)
@@ -181,7 +181,7 @@ export function createAlarms(deps: AlarmsDeps): Alarms {
       alarmNames.map((name) => {
         const { state, reason, value } = look(name)
         const since = states.get(name)?.since ?? clock.now()
-        return { name, state, since, reason, value: value ?? null, threshold: figures.thresholdOf(name) }
+        return { name, state, since, reason: reason(), value: value ?? null, threshold: figures.thresholdOf(name) }
       }),
     history: (limit) =>
       store.all<AlarmChange>(

@@ -26,7 +26,8 @@ export interface Thresholds {
 
 export interface Judgement {
   readonly state: AlarmState
-  readonly reason: string
+  /** Words cost more than figures, and few are read. */
+  readonly reason: () => string
   readonly value?: number
 }
 
@@ -134,11 +135,14 @@ export function createFigures({ clock, thresholds, queues, openJobs, isAwaited, 
       .filter(({ name }) => !deadLetterQueues.has(name))
       .reduce((most, queue) => (queue.visible > most.visible ? queue : most), { name: 'no queue', visible: 0 })
     const over = deepest.visible > thresholds.queue_depth
-    const reason = `${plural(deepest.visible, 'message')} wait in ${deepest.name}, ${over ? 'more than' : 'at most'} ${people(thresholds.queue_depth)}`
+    const reason = () =>
+      deepest.visible === 0
+        ? 'no message waits'
+        : `${plural(deepest.visible, 'message')} wait in ${deepest.name}, ${over ? 'more than' : 'at most'} ${people(thresholds.queue_depth)}`
     return {
       state: over ? 'ALARM' : 'OK',
       value: deepest.visible,
-      reason: deepest.visible === 0 ? 'no message waits' : reason,
+      reason,
     }
   }
 
@@ -150,9 +154,9 @@ export function createFigures({ clock, thresholds, queues, openJobs, isAwaited, 
       .map(({ name, visible, inFlight, delayed }) => ({ name, count: visible + inFlight + delayed }))
       .filter(({ count }) => count > 0)
     const value = full.reduce((sum, { count }) => sum + count, 0)
-    if (value === 0) return { state: 'OK', value, reason: 'no message is in a dead-letter queue' }
-    const where = full.map(({ name, count }) => `${plural(count, 'message')} in ${name}`).join(', ')
-    const reason = `${where}: offload dlq says why`
+    if (value === 0) return { state: 'OK', value, reason: () => 'no message is in a dead-letter queue' }
+    const where = () => full.map(({ name, count }) => `${plural(count, 'message')} in ${name}`).join(', ')
+    const reason = () => `${where()}: offload dlq says why`
     return { state: value > thresholds.dead_letters ? 'ALARM' : 'OK', value, reason }
   }
 
@@ -160,16 +164,17 @@ export function createFigures({ clock, thresholds, queues, openJobs, isAwaited, 
     const total = good + bad
     const span = spanned(thresholds.window)
     if (total < thresholds.least_samples) {
-      const reason = `${plural(total, of)} in the last ${span}; fewer than ${thresholds.least_samples} say nothing`
+      const reason = () =>
+        `${plural(total, of)} in the last ${span}; fewer than ${thresholds.least_samples} say nothing`
       return { state: 'INSUFFICIENT_DATA', reason }
     }
     const value = bad / total
     const over = value > most
-    const figures = `${people(bad)} of ${plural(total, of)} ${failed} in the last ${span} (${percent(value)})`
+    const figures = () => `${people(bad)} of ${plural(total, of)} ${failed} in the last ${span} (${percent(value)})`
     return {
       state: over ? 'ALARM' : 'OK',
       value,
-      reason: `${figures}, ${over ? 'more than' : 'at most'} ${percent(most)}`,
+      reason: () => `${figures()}, ${over ? 'more than' : 'at most'} ${percent(most)}`,
     }
   }
 
@@ -181,24 +186,27 @@ export function createFigures({ clock, thresholds, queues, openJobs, isAwaited, 
     const { good } = callbacks.counts()
     const total = good + failing.size
     const span = spanned(thresholds.window)
-    if (total === 0) return { state: 'INSUFFICIENT_DATA', reason: `no callback was sent in the last ${span}` }
+    if (total === 0) return { state: 'INSUFFICIENT_DATA', reason: () => `no callback was sent in the last ${span}` }
     const value = good / total
     const under = value < thresholds.callback_success
-    const figures = `${people(good)} of ${plural(total, 'callback')} delivered in the last ${span} (${percent(value)})`
+    const figures = () =>
+      `${people(good)} of ${plural(total, 'callback')} delivered in the last ${span} (${percent(value)})`
     return {
       state: under ? 'ALARM' : 'OK',
       value,
-      reason: `${figures}, ${under ? 'less than' : 'at least'} ${percent(thresholds.callback_success)}`,
+      reason: () => `${figures()}, ${under ? 'less than' : 'at least'} ${percent(thresholds.callback_success)}`,
     }
   }
 
   const stuck = (): Judgement => {
     const list = progress.stuck()
     const span = spanned(thresholds.stuck_after)
-    if (list.length === 0) return { state: 'OK', value: 0, reason: `no job stands still for ${span}` }
-    const named = list.slice(0, 3).map(nameOf).join('; ')
-    const more = list.length > 3 ? `; and ${people(list.length - 3)} more` : ''
-    const reason = `${plural(list.length, 'job')} without progress for ${span}: ${named}${more}`
+    if (list.length === 0) return { state: 'OK', value: 0, reason: () => `no job stands still for ${span}` }
+    const reason = () => {
+      const named = list.slice(0, 3).map(nameOf).join('; ')
+      const more = list.length > 3 ? `; and ${people(list.length - 3)} more` : ''
+      return `${plural(list.length, 'job')} without progress for ${span}: ${named}${more}`
+    }
     return { state: 'ALARM', value: list.length, reason }
   }
 

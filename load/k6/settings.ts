@@ -19,6 +19,9 @@ export interface Settings {
   readonly batch: number
   /** Recipients submitted a second. */
   readonly rate: number
+  /** Calls a second of the first step and of the last, in scenarios that raise them. */
+  readonly lowest: number
+  readonly highest: number
   readonly budgetMs: number
   readonly durationMs: number
   readonly tenant: number
@@ -80,6 +83,8 @@ export function readSettings(variables: Variables): Settings {
     recipients,
     batch: shape === 'batches' ? whole('BATCH', 200, 10_000) : shape === 'one-message' ? recipients : 1,
     rate: whole('RATE', 5000),
+    lowest: whole('LOWEST', 28),
+    highest: whole('HIGHEST', 448),
     budgetMs: duration('BUDGET', '30m'),
     durationMs: duration('DURATION', '30s'),
     tenant: whole('TENANT', 1),

@@ -33,7 +33,17 @@ export function outcomeThresholds({ recipients, budgetMs }: Pick<Settings, 'reci
 }
 
 /** How long the watcher stays, beyond the budget: for what ends late, and for who counts. */
-export const graceMs = 120_000
+const graceMs = 120_000
+
+/** One who looks, until all is over; the script exports `watch`. */
+export const watchScenario = ({ budgetMs }: Pick<Settings, 'budgetMs'>) =>
+  ({
+    executor: 'per-vu-iterations',
+    vus: 1,
+    iterations: 1,
+    maxDuration: `${Math.ceil((budgetMs + 2 * graceMs) / 1000)}s`,
+    exec: 'watch',
+  }) as const
 
 const mostUnanswered = 60
 

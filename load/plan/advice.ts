@@ -40,6 +40,21 @@ export function mend(model: Model, extraMs = 0): Mended | undefined {
   return undefined
 }
 
+/** How far the setting that decides could be taken back while the budget is kept, by arithmetic. */
+export function leastOf(model: Model): { readonly setting: string; readonly value: number } | undefined {
+  const { makespanMs, bottleneck } = estimate(model)
+  if (bottleneck === undefined) return undefined
+  const allowedMs = model.budget - (makespanMs - bottleneck.aloneMs)
+  if (bottleneck.name === 'mail rate') {
+    return { setting: 'mail.rate', value: changeOf(model, bottleneck.name, allowedMs)?.to ?? 1 }
+  }
+  if (['workers', 'certificate', 'object store', 'mail call'].includes(bottleneck.name)) {
+    const rounds = Math.max(1, Math.floor(allowedMs / messageTimeOf(model)))
+    return { setting: 'workers.count', value: Math.ceil(messagesOf(model) / rounds) }
+  }
+  return undefined
+}
+
 /** What makes one stage take no longer than it may. */
 function changeOf(model: Model, stage: string, allowedMs: number): Change | undefined {
   const { recipients, ingest, workers, mail, callback } = model

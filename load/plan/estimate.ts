@@ -53,10 +53,19 @@ export function chainOf({ certificate, mail }: Model) {
 }
 
 /** What a worker needs for a whole message, without waiting for the mail rate. */
-export function messageTimeOf(model: Model): number {
+export function messageTimeOf(model: Model, recipients = Math.min(model.ingest.batch, model.recipients)): number {
   const { certificate, 'object store': store, 'mail call': mail } = chainOf(model)
-  const recipients = Math.min(model.ingest.batch, model.recipients)
   return meanOf(model.queue.receive) + (recipients * (certificate + store + mail)) / slotsOf(model)
+}
+
+/** All messages, as many at once as there are workers; the last may be smaller. */
+function allMessagesOf(model: Model): number {
+  const { recipients, ingest, workers } = model
+  const full = Math.floor(recipients / ingest.batch)
+  const rest = recipients % ingest.batch
+  const rounds = Math.floor(full / workers.count)
+  const last = full % workers.count > 0 ? messageTimeOf(model) : rest > 0 ? messageTimeOf(model, rest) : 0
+  return (rounds === 0 ? 0 : rounds * messageTimeOf(model)) + last
 }
 
 /** The run by arithmetic: each stage as if it were alone, and the slowest decides. */
@@ -66,7 +75,7 @@ export function estimate(model: Model): Estimate {
   const mails = recipients * attemptsEach(mail.error_rate)
   const busy = Math.min(workers.count, messages)
   const messageTime = messageTimeOf(model)
-  const workersMs = Math.ceil(messages / workers.count) * messageTime
+  const workersMs = allMessagesOf(model)
   const rateMs = mail.rate === undefined ? 0 : Math.max(0, ((mails - Math.max(1, mail.rate)) * 1000) / mail.rate)
   const quotaMs = quotaWait(model, mails)
   const passes = passesOf(model)

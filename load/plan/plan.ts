@@ -1,8 +1,9 @@
-import { mend, type Change } from './advice.ts'
+import { leastOf, mend, type Change, type Mended } from './advice.ts'
 import { estimate, type Estimate, type StageName } from './estimate.ts'
 import { findHazards, findMisses, type Miss } from './hazards.ts'
 import type { Model } from './model.ts'
-import { simulate, type Simulated } from './simulate.ts'
+import type { Simulated } from './simulate.ts'
+import { createSimulator } from './simulator.ts'
 import { measuredStages, type MeasuredStage } from './stages.ts'
 
 /** A change of settings, and what comes of it. */
@@ -31,6 +32,8 @@ export interface Plan {
   readonly stages: readonly MeasuredStage[]
   /** What to change so that it passes; undefined where it does, or where no setting helps. */
   readonly remedy: Remedy | undefined
+  /** What the bottleneck's setting must not be less than; undefined where the plan fails, or another setting decides. */
+  readonly least: { readonly setting: string; readonly value: number } | undefined
   /** What else would go wrong in the real thing. */
   readonly hazards: readonly string[]
   readonly outcome: Pick<Simulated, 'sent' | 'failed' | 'retried' | 'callbacks'> | undefined
@@ -58,18 +61,22 @@ export async function planOf(given: Model, options: PlanOptions = {}): Promise<P
   const { recipients = given.recipients, budgetMs = given.budget, seed = 'plan', quick = false, onProgress } = options
   const model = { ...given, recipients, budget: budgetMs }
   const estimated = estimate(model)
+  const simulate = createSimulator()
   let runs = 0
-  const run = async (which: Model, by: Estimate) => {
+  const run: Run = async (which, by) => {
     if (quick || by.makespanMs > longestSimulatedMs) return undefined
     const of = ++runs
     return await simulate(which, { seed, onProgress: onProgress && ((done, total) => onProgress({ of, done, total })) })
   }
 
-  const played = await run(model, estimated)
+  // What the arithmetic says already is simulated beside it.
+  const foreseen = estimated.makespanMs > budgetMs ? mend(model) : undefined
+  const [played, tried] = await Promise.all([run(model, estimated), foreseen && tryOut(foreseen, run)])
   const makespanMs = played?.makespanMs ?? estimated.makespanMs
   const misses = findMisses(model, estimated, played)
   const stages = measuredStages(model, estimated, played)
-  const remedy = makespanMs > budgetMs ? await findRemedy(model, makespanMs - estimated.makespanMs, run) : undefined
+  const forgottenMs = Math.max(0, makespanMs - estimated.makespanMs)
+  const remedy = makespanMs > budgetMs ? await findRemedy(model, tried, forgottenMs, run) : undefined
   return {
     verdict: misses.length === 0 ? 'pass' : 'fail',
     recipients,
@@ -81,6 +88,7 @@ export async function planOf(given: Model, options: PlanOptions = {}): Promise<P
     bottleneck: bottleneckOf(stages),
     stages,
     remedy,
+    least: misses.length === 0 ? leastOf(model) : undefined,
     hazards: findHazards(model, estimated, played),
     outcome: played && {
       sent: played.sent,
@@ -92,24 +100,40 @@ export async function planOf(given: Model, options: PlanOptions = {}): Promise<P
   }
 }
 
+type Run = (model: Model, by: Estimate) => Promise<Simulated | undefined>
+
+interface Tried extends Remedy {
+  /** What the arithmetic had forgotten. */
+  readonly forgottenMs: number
+}
+
+async function tryOut({ changes, model }: Mended, run: Run): Promise<Tried> {
+  const by = estimate(model)
+  const played = await run(model, by)
+  const makespanMs = played?.makespanMs ?? by.makespanMs
+  return { changes, makespanMs, simulated: played !== undefined, forgottenMs: makespanMs - by.makespanMs }
+}
+
 /** By arithmetic first; where the simulation says that it forgot something, with so much more. */
 async function findRemedy(
   model: Model,
+  first: Tried | undefined,
   forgottenMs: number,
-  run: (model: Model, by: Estimate) => Promise<Simulated | undefined>,
+  run: Run,
 ): Promise<Remedy | undefined> {
-  // What is forgotten in an hour is not forgotten in half of it.
-  let extraMs = Math.max(0, forgottenMs) * Math.min(1, model.budget / estimate(model).makespanMs)
-  for (let tried = 0; tried < mostRemedies; tried++) {
+  let tried = first
+  let extraMs = first === undefined ? forgottenMs : 0
+  for (let attempt = 0; attempt < mostRemedies; attempt++) {
+    if (tried !== undefined) {
+      const { changes, makespanMs, simulated } = tried
+      if (makespanMs <= model.budget) return { changes, makespanMs, simulated }
+      extraMs = Math.max(2 * extraMs, tried.forgottenMs, 100)
+    }
     const mended = mend(model, extraMs)
     if (mended === undefined) return undefined
-    const by = estimate(mended.model)
-    const played = await run(mended.model, by)
-    const makespanMs = played?.makespanMs ?? by.makespanMs
-    if (makespanMs <= model.budget) return { changes: mended.changes, makespanMs, simulated: played !== undefined }
-    extraMs = Math.max(2 * extraMs, makespanMs - by.makespanMs, 100)
+    tried = await tryOut(mended, run)
   }
-  return undefined
+  return tried !== undefined && tried.makespanMs <= model.budget ? tried : undefined
 }
 
 /** What is used most; where all of it is mostly unused, what takes longest by itself. */

@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { nearest } from '../../contracts/nearest.ts'
+import { messageOf } from '../../emulator/kernel/errors.ts'
 import { lineOf, writtenPath } from '../../emulator/kernel/yaml-path.ts'
 import { modelSchema, type Model, type ModelInput } from './model.ts'
 
@@ -24,7 +25,13 @@ export function readModel(text: string, over: ModelInput = {}): ReadModel {
     const { line } = lines.linePos(error.pos[0])
     return { ok: false, issues: [{ line, path: [], text: `no YAML: ${error.message.split(' at line ')[0]}` }] }
   }
-  const written: unknown = document.toJS() ?? {}
+  let written: unknown
+  try {
+    written = document.toJS() ?? {}
+  } catch (unreadable) {
+    // An alias of nothing, or too many of them.
+    return { ok: false, issues: [{ line: 1, path: [], text: `no YAML: ${messageOf(unreadable)}` }] }
+  }
   const inFile = modelSchema.safeParse(written)
   if (!inFile.success) {
     const issues = inFile.error.issues.flatMap((issue) => explain(issue, written))

@@ -51,6 +51,10 @@ export const remedyInWords = ({ changes, makespanMs, simulated }: Remedy): strin
 
 const always = new Set<StageName>(['workers', 'certificate', 'object store', 'mail call', 'mail rate', 'callback'])
 
+/** `--mail-rate 28 is the least that does`. */
+export const leastInWords = ({ setting, value }: NonNullable<Plan['least']>): string =>
+  `${flagOf(setting) ?? setting} ${value} is the least that does`
+
 /** Name, limit, alone, used, seen: a row for each stage that takes time or has a limit. */
 export const stageRows = ({ stages }: Plan): string[][] =>
   stages

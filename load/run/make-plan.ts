@@ -4,6 +4,7 @@ import { EmulatorError } from '../../emulator/kernel/errors.ts'
 import { messageOf } from '../k6/bodies.ts'
 import type { Dialect, Shape } from '../k6/people.ts'
 import type { Way } from '../k6/settings.ts'
+import { risesOf } from '../k6/rising.ts'
 import { spikeRecipients } from '../k6/spike-phases.ts'
 import type { ScenarioName } from './k6.ts'
 import type { LoadPlan } from './plan.ts'
@@ -22,6 +23,9 @@ export interface LoadRequest {
   readonly shape: Shape
   readonly batch: number
   readonly rate?: number | undefined
+  /** Of `callbacks`: the job that the Moodle knows, and its recipients. */
+  readonly job?: string | undefined
+  readonly userids?: { readonly first: number; readonly count: number } | undefined
   readonly certificates: boolean
   readonly tenant: number
   readonly mailRate?: number | undefined
@@ -49,6 +53,8 @@ const usualRecipients: Readonly<Record<ScenarioName, number>> = {
 }
 /** Recipients a second that go to a deployment at most, unless told; a plugin submits no faster. */
 const gentleRate = 200
+/** Calls a second, on this machine. */
+const usualHighest = 896
 const usualRates: Readonly<Record<Shape, number>> = { batches: 5000, 'one-message': 5000, 'one-recipient-jobs': 300 }
 
 /**
@@ -85,15 +91,26 @@ export function makePlan(request: LoadRequest): LoadPlan {
   const recipients =
     scenario === 'spike' ? spikeRecipients(request) : (request.recipients ?? (usualRecipients[scenario] || 1))
   const batch = shape === 'batches' ? request.batch : shape === 'one-message' ? recipients : 1
+  const rising = scenario === 'ingest' || scenario === 'callbacks'
+  // 28 a second are 50,000 in half an hour.
+  const lowest = Math.min(28, request.rate ?? 28)
+  const highest = request.rate ?? (safety.loopback ? usualHighest : lowest * 2)
+  const size = scenario === 'spike' ? Math.min(batch, 20) : scenario === 'ingest' ? Math.min(batch, 10) : batch
+  const calls = rising ? risesOf({ durationMs: request.durationMs, highest, lowest }).reduce((sum, each) => sum + each.calls, 0) : 0
   const plan: LoadPlan = {
     scenario,
-    recipients,
+    recipients: scenario === 'ingest' ? calls * size : scenario === 'callbacks' ? calls : recipients,
+    lowest,
+    highest,
+    ...(request.job === undefined || request.userids === undefined
+      ? {}
+      : { callbacksOf: { job: request.job, firstUserid: request.userids.first, userids: request.userids.count } }),
     budgetMs: request.budgetMs,
     durationMs: request.durationMs,
     way,
     dialect,
     shape,
-    batch: scenario === 'spike' ? Math.min(batch, 20) : batch,
+    batch: size,
     rate,
     certificates: request.certificates,
     tenant: request.tenant,

@@ -18,6 +18,11 @@ export interface LoadPlan {
   readonly batch: number
   /** Recipients submitted a second. */
   readonly rate: number
+  /** Calls a second of the first step and of the last, in scenarios that raise them. */
+  readonly lowest: number
+  readonly highest: number
+  /** The job whose callbacks are sent, where the target knows one. */
+  readonly callbacksOf?: { readonly job: string; readonly firstUserid: number; readonly userids: number }
   readonly certificates: boolean
   readonly tenant: number
   readonly run: number

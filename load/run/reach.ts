@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createControl } from './deployment-view.ts'
 import type { MailsBy } from './mail-count.ts'
 import { startOwnEmulator, type OwnEmulator } from './own-emulator.ts'
 import type { LoadPlan } from './plan.ts'
@@ -23,7 +24,9 @@ export async function reach(
   const { target } = plan
   if (target.kind === 'given') {
     const { url, queueUrl = '', region } = target
-    const mailsBy: MailsBy = plan.mailsBy ?? { kind: 'none' }
+    const emulator = url === '' || plan.mailsBy !== undefined ? undefined : await createControl(url, token).emulator()
+    const mailsBy: MailsBy =
+      plan.mailsBy ?? (emulator === undefined ? { kind: 'none' } : { kind: 'mailpit', url: emulator.inbox })
     return { reached: { ...common, url, queueUrl, ...(region === undefined ? {} : { region }), mailsBy }, own: undefined }
   }
   const own = await startOwnEmulator({

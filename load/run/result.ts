@@ -25,6 +25,10 @@ export interface LoadResult {
   readonly findings: readonly Finding[]
   readonly groups: readonly GroupFigures[]
   readonly samples: readonly Sample[]
+  /** Of the first group; with `steadyRate` what `offload plan --fit` reads. */
+  readonly stages: GroupFigures['stages']
+  /** Recipients a second while it ran steadily. */
+  readonly steadyRate?: number
   /** Of the scenarios that raise their rate. */
   readonly steps: readonly Step[]
   readonly bottleneck?: { readonly reason: string; readonly fix: string }

@@ -2,8 +2,9 @@ import { cpus } from 'node:os'
 import type { Finding } from '../../contracts/checks/verdict.ts'
 import type { Clock } from '../../emulator/kernel/clock.ts'
 import { messageOf } from '../k6/bodies.ts'
-import { bottleneckOf } from './bottleneck.ts'
+import { bottleneckOf, steadyRate } from './bottleneck.ts'
 import { costOf, usualUsage, type Usage } from './cost.ts'
+import { extraFindings } from './extra-findings.ts'
 import { judge, usualLimits, verdictOf, type Limits } from './judge.ts'
 import type { K6 } from './k6.ts'
 import type { OwnEmulator } from './own-emulator.ts'
@@ -75,6 +76,8 @@ export type Came = Pick<
   | 'findings'
   | 'groups'
   | 'samples'
+  | 'stages'
+  | 'steadyRate'
   | 'steps'
   | 'bottleneck'
   | 'emulatorStages'
@@ -95,8 +98,10 @@ function outcomeOf(plan: LoadPlan, run: OutcomeRun, { k6, mailRate }: LoadDeps):
     mailRate: known,
     submitRate: plan.rate,
   })
+  const rate = steadyRate(run.samples)
   const broken = run.stopped ? 'the run was stopped' : run.broken
   const several = run.groups.length > 1
+  const groups = run.groups.map(({ figures }) => figures)
   const findings = run.groups.flatMap(({ group, figures }) =>
     judge(
       figures,
@@ -112,9 +117,11 @@ function outcomeOf(plan: LoadPlan, run: OutcomeRun, { k6, mailRate }: LoadDeps):
     ),
   )
   return {
-    findings: [...findings, ...k6Findings(run)],
-    groups: run.groups.map(({ figures }) => figures),
+    findings: [...findings, ...extraFindings(plan, run.samples, groups), ...k6Findings(run)],
+    groups,
     samples: run.samples,
+    stages: groups[0]?.stages ?? {},
+    ...(rate === undefined ? {} : { steadyRate: Math.round(rate * 100) / 100 }),
     steps: [],
     interrupted: run.stopped,
     k6: { version: k6.version, exit: run.k6Exit },

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { createReceiver } from '../../emulator/deployment/receiver.ts'
 import { sleep, type Clock } from '../../emulator/kernel/clock.ts'
 import type { Figures } from '../k6/figures.ts'
@@ -229,7 +230,7 @@ function within<T>(clock: Clock, promise: Promise<T>, ms: number): Promise<T | u
 }
 
 function remainingFile(folder: RunFolder, watched: readonly Watched[]): string {
-  const file = folder.file('messages.json')
+  const file = resolve(folder.file('messages.json'))
   writeFileSync(file, JSON.stringify(watched[0]?.tally.remaining() ?? []))
   return file
 }
@@ -267,10 +268,15 @@ function replay(plan: LoadPlan, watched: readonly Watched[], folder: RunFolder, 
   }
 }
 
-function variablesOf(
+/** What a script is told. */
+export function variablesOf(
   plan: LoadPlan,
   reached: Reached,
-  { callbackUrl, figuresUrl, messagesFile }: { callbackUrl: string; figuresUrl: string; messagesFile: string },
+  {
+    callbackUrl = '',
+    figuresUrl = '',
+    messagesFile = '',
+  }: { callbackUrl?: string; figuresUrl?: string; messagesFile?: string },
 ): Record<string, string> {
   return {
     TARGET: reached.url,
@@ -283,6 +289,8 @@ function variablesOf(
     RECIPIENTS: String(plan.recipients),
     BATCH: String(plan.batch),
     RATE: String(plan.rate),
+    LOWEST: String(plan.lowest),
+    HIGHEST: String(plan.highest),
     BUDGET: `${plan.budgetMs}ms`,
     DURATION: `${plan.durationMs}ms`,
     TENANT: String(plan.tenant),
