@@ -79,3 +79,34 @@ it('a message of many passes, each of whose recipients is deferred once, ends wi
   await emulator.submit(specJob({ recipients }))
   expect((await emulator.settled(specJob().job_id)).totals).toMatchObject({ sent: 2600, failed: 0, pending: 0 })
 })
+
+it('a retry by hand takes over by key, else by address, and two with one address each their own', async () => {
+  let failing = true
+  const mail = await deferringMail(() => (failing ? 99 : 0))
+  const emulator = await running({ smtp: mail.smtp, mailpit: mail.mailpit, cloud_retry_policy: [] })
+  const twice = { email: 'shared@example.com', firstname: 'Ada' }
+  const person = { email: 'other@example.com', firstname: 'Ben' }
+  await emulator.submit(
+    specJob({
+      recipients: [
+        { userid: 1, ...twice },
+        { userid: 2, ...twice },
+        { userid: 3, ...person },
+      ],
+    }),
+  )
+  const parent = () => emulator.job(specJob().job_id)
+  expect((await emulator.settled(specJob().job_id)).totals.failed).toBe(3)
+
+  failing = false
+  const retryOf = (job_id: string, recipients: readonly object[]) =>
+    emulator.submit(specJob({ job_id, parent_job_id: specJob().job_id, recipients }))
+  const ids = ['10000000-0000-4000-8000-000000000001', '10000000-0000-4000-8000-000000000002']
+  await retryOf(ids[0]!, [{ userid: 2, ...twice }])
+  await emulator.settled(ids[0]!)
+  // By its address the first one's row was taken over too.
+  expect((await parent()).status).toBe('partial_failure')
+  await retryOf(ids[1]!, [{ userid: 1, ...twice }, person])
+  await emulator.settled(ids[1]!)
+  expect((await parent()).status).toBe('completed')
+})
