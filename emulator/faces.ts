@@ -114,7 +114,7 @@ export function createFaces(deps: FacesDeps): AppDeps['faces'] {
       stats,
       queues,
       alarms,
-      callbacks,
+      callbacks: { ...callbacks, summary: summaryWith(observer, ledger, callbacks) },
       retry,
       send,
       reset,
@@ -131,5 +131,16 @@ export function createFaces(deps: FacesDeps): AppDeps['faces'] {
         },
       }),
     }),
+  }
+}
+
+/** The outbox's callbacks of a job, and those of somebody else's worker that came to this port. */
+function summaryWith(observer: Observer | undefined, ledger: Ledger, callbacks: Callbacks): Callbacks['summary'] {
+  if (observer === undefined) return callbacks.summary
+  return (tenant, job) => {
+    const own = callbacks.summary(tenant, job)
+    const [row] = ledger.rows(job, tenant)
+    const seen = row === undefined ? { delivered: 0, refused: 0 } : observer.callbacks(row.id)
+    return { ...own, delivered: own.delivered + seen.delivered, refused: own.refused + seen.refused }
   }
 }

@@ -34,7 +34,10 @@ const graceMs = 5000
 
 /** Watches and judges whoever works on the queue, unless it is our own worker; gives the operations to be served then. */
 export function watchQueue({ config, store, clock, ledger, operations, queue, ...deps }: WatchDeps) {
-  if (config.worker === 'builtin') return { observer: undefined, operations }
+  if (config.worker === 'builtin') {
+    ledger.observed.ends()
+    return { observer: undefined, operations }
+  }
   const observer = createObserver({
     store,
     clock,

@@ -26,7 +26,9 @@ export const options = {
     callbacks: ['count>=1'],
     [`callback_ok{step:${first?.name}}`]: ['rate>0.99'],
     [`callbacks{step:${first?.name}}`]: ['count>=1'],
-    ...Object.fromEntries(rises.map(({ name }, index) => [`callback_ms{step:${name}}`, [index === 0 ? 'p(95)<1000' : 'max>=0']])),
+    ...Object.fromEntries(
+      rises.map(({ name }, index) => [`callback_ms{step:${name}}`, [index === 0 ? 'p(95)<1000' : 'max>=0']]),
+    ),
   },
 }
 
@@ -45,14 +47,21 @@ export function callBack(): void {
     'x-signature': signBody(settings.callbackSecret, body),
     ...standardWebhookHeaders(settings.callbackSecret, { id: `load-${settings.run}-${step}-${nth}`, seconds, body }),
   }
-  const answer = http.post(settings.target, body, { headers, tags: { name: 'callback', step }, redirects: 0, timeout: '10s' })
+  const answer = http.post(settings.target, body, {
+    headers,
+    tags: { name: 'callback', step },
+    redirects: 0,
+    timeout: '10s',
+  })
   const ok = answer.status >= 200 && answer.status < 300
   const tags = { step }
   callbackMs.add(answer.timings.duration, tags)
   callbacks.add(1, tags)
   callbackOk.add(ok, tags)
   if (settings.events) {
-    const why = ok ? {} : { why: `${answer.status} ${typeof answer.body === 'string' ? answer.body.slice(0, 200) : answer.error}` }
+    const why = ok
+      ? {}
+      : { why: `${answer.status} ${typeof answer.body === 'string' ? answer.body.slice(0, 200) : answer.error}` }
     const told = { event: 'answer', step, at: now(), ms: answer.timings.duration, status: answer.status, ...why }
     console.log(JSON.stringify(told))
   }

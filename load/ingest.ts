@@ -18,7 +18,9 @@ export const options = {
     [`submit_refused{step:${first?.name}}`]: ['count<1'],
     [`submitted{step:${first?.name}}`]: ['count>=1'],
     // The later ones are shown, not judged: what is sought is where they bend.
-    ...Object.fromEntries(rises.map(({ name }, index) => [`submit_ms{step:${name}}`, [index === 0 ? 'p(95)<1000' : 'max>=0']])),
+    ...Object.fromEntries(
+      rises.map(({ name }, index) => [`submit_ms{step:${name}}`, [index === 0 ? 'p(95)<1000' : 'max>=0']]),
+    ),
   },
 }
 

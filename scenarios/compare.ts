@@ -3,34 +3,43 @@ import type { Surprise } from './perform.ts'
 import type { ReadScenario } from './read-scenario.ts'
 import type { Count, ExpectedJob, Time } from './schema.ts'
 
+export type KnownJob = Partial<Omit<ObservedJob, 'callbacks'>> & {
+  readonly callbacks?: Partial<ObservedJob['callbacks']>
+}
+
 /** What may be known of a run: from outside, less than from inside. */
 export type Known = Pick<Observed, 'ended' | 'took' | 'laws'> &
-  Partial<Omit<Observed, 'jobs'>> & { readonly jobs: ReadonlyMap<string, Partial<ObservedJob>> }
+  Partial<Omit<Observed, 'jobs'>> & { readonly jobs: ReadonlyMap<string, KnownJob> }
 
 /**
- * What is not as it was expected, in the order of the file; the laws of the whole system come last. What was expected of
- * things that cannot be seen from outside is left out there.
+ * What is not as it was expected, in the order of the file; the laws of the whole system come last. With `unseen` it was
+ * looked at from outside: what cannot be seen there is told to it, and is no surprise.
  */
 export function compare(
   { expect }: Pick<ReadScenario, 'expect'>,
   observed: Known,
   tolerance: readonly [number, number],
-  { fromOutside = false } = {},
+  unseen?: (path: readonly PropertyKey[]) => void,
 ): Surprise[] {
   const found: Surprise[] = []
   const surprise = (path: readonly PropertyKey[], expected: string, got: string) => found.push({ path, expected, got })
+  const isUnseen = (path: readonly PropertyKey[], got: unknown) => {
+    if (unseen === undefined || got !== undefined) return false
+    unseen(path)
+    return true
+  }
   const counted = (path: readonly PropertyKey[], expected: Count | undefined, got: number | undefined) => {
-    if (expected === undefined || (fromOutside && got === undefined)) return
+    if (expected === undefined || isUnseen(path, got)) return
     if (got !== undefined && isCount(expected, got)) return
     surprise(path, countInWords(expected), got === undefined ? 'nothing to count' : String(got))
   }
   const timed = (path: readonly PropertyKey[], expected: Time | undefined, got: number | undefined) => {
-    if (expected === undefined || got === undefined || isTime(expected, got, tolerance)) return
+    if (expected === undefined || isUnseen(path, got) || got === undefined || isTime(expected, got, tolerance)) return
     surprise(path, timeInWords(expected), spanned(got))
   }
   const same = (path: readonly PropertyKey[], expected: string | undefined, got: string | undefined) => {
-    if (fromOutside && got === undefined) return
-    if (expected !== undefined && expected !== got) surprise(path, expected, got ?? 'nothing of it is known')
+    if (expected === undefined || isUnseen(path, got)) return
+    if (expected !== got) surprise(path, expected, got ?? 'nothing of it is known')
   }
 
   if (expect.ends !== observed.ended) {
@@ -55,6 +64,9 @@ export function compare(
       counted([...at, 'callbacks', state], job.callbacks?.[state], got.callbacks?.[state])
     }
     timed([...at, 'took'], job.took, got.took)
+    for (const field of ['attempts_at', 'callbacks_at', 'errors'] as const) {
+      if (job[field] !== undefined) isUnseen([...at, field], got[field])
+    }
     if (got.attempts_at === undefined || got.callbacks_at === undefined || got.errors === undefined) continue
     const { errors } = got
     const attempts = differentTimes(job.attempts_at, got.attempts_at, tolerance)

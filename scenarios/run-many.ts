@@ -33,9 +33,9 @@ export async function runMany(entries: readonly Entry[], options: ManyOptions): 
   }
 }
 
-// On an emulator that others use, one after the other.
-const atOnceWith = ({ real, on }: RunOptions) =>
-  on !== undefined ? 1 : real === true ? realAtOnce : availableParallelism()
+// On what others use too, one after the other.
+const atOnceWith = ({ real, on, deployment }: RunOptions) =>
+  on !== undefined || deployment !== undefined ? 1 : real === true ? realAtOnce : availableParallelism()
 
 const weightOf = ({ jobs }: ReadScenario) =>
   Object.values(jobs).reduce((sum, { recipients, certificate }) => sum + recipients * (certificate ? 5 : 1), 0)

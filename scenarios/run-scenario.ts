@@ -1,6 +1,7 @@
 import { systemClock } from '../emulator/kernel/clock.ts'
 import { messageOf } from '../emulator/kernel/errors.ts'
 import { compare, type Known } from './compare.ts'
+import { notDeployed, playDeployed, type Deployment } from './deployed.ts'
 import { live } from './life.ts'
 import { observe } from './observe.ts'
 import { perform, type Surprise } from './perform.ts'
@@ -26,6 +27,8 @@ export interface ScenarioResult {
   readonly differences: readonly Difference[]
   /** Why it was not run, or could not be. */
   readonly reason?: string
+  /** What was expected and cannot be seen from outside, such as `expect.jobs.import.moodle`: neither right nor wrong. */
+  readonly unobserved: readonly string[]
   /** One line of what happened. */
   readonly account: string
   /** Of the clock on the wall, and of the clock inside. */
@@ -39,6 +42,8 @@ export interface RunOptions {
   readonly real?: boolean | undefined
   /** On this running emulator instead of one of its own, in real time. */
   readonly on?: { readonly url: string; readonly token: string | undefined } | undefined
+  /** On this deployment, of which nothing is seen but its callbacks and mails. */
+  readonly deployment?: Deployment | undefined
 }
 
 /** Plays a scenario from its beginning to its end, and says what is not as it was expected. */
@@ -48,11 +53,11 @@ export async function runScenario(scenario: ReadScenario, options: RunOptions = 
   const clock = systemClock()
   const began = clock.monotonic()
   const seconds = () => Math.round((clock.monotonic() - began) / 10) / 100
-  const none = { name, why, seed, differences: [], account: '', insideSeconds: 0 }
+  const none = { name, why, seed, differences: [], unobserved: [], account: '', insideSeconds: 0 }
   const reason = whyNot(scenario, options)
   if (reason !== undefined) return { ...none, verdict: 'skip', reason, seconds: 0 }
   try {
-    const { observed, surprises } = await play(scenario, seed, options)
+    const { observed, surprises, unobserved } = await play(scenario, seed, options)
     const differences = surprises.map(({ path, expected, got }): Difference => {
       if (path[0] === 'laws') return { at: `law ${String(path[1])}`, expected, got }
       return { line: scenario.lineOf(path), at: path.map(String).join('.'), expected, got }
@@ -61,6 +66,7 @@ export async function runScenario(scenario: ReadScenario, options: RunOptions = 
       ...none,
       verdict: differences.length === 0 ? 'pass' : 'fail',
       differences,
+      unobserved,
       account: accountOf(observed),
       seconds: seconds(),
       insideSeconds: Math.round(observed.took / 1000),
@@ -71,8 +77,8 @@ export async function runScenario(scenario: ReadScenario, options: RunOptions = 
   }
 }
 
-function whyNot(scenario: ReadScenario, { real = false, on }: RunOptions): string | undefined {
-  if ((real || on !== undefined) && scenario.virtual_only !== undefined) {
+function whyNot(scenario: ReadScenario, { real = false, on, deployment }: RunOptions): string | undefined {
+  if ((real || on !== undefined || deployment !== undefined) && scenario.virtual_only !== undefined) {
     return `in virtual time only: ${scenario.virtual_only}`
   }
   if (real && scenario.life !== undefined) return 'in virtual time only: it was drawn for it'
@@ -81,19 +87,32 @@ function whyNot(scenario: ReadScenario, { real = false, on }: RunOptions): strin
   )
   if (real && kills) return 'in virtual time only: it kills the emulator, which is in this process'
   const refused = on === undefined ? undefined : notRemote(scenario)
-  return refused === undefined ? undefined : `not on an emulator that is running already: ${refused}`
+  if (refused !== undefined) return `not on an emulator that is running already: ${refused}`
+  const undeployed = deployment === undefined ? undefined : notDeployed(scenario, deployment)
+  return undeployed === undefined ? undefined : `not on a deployment: ${undeployed}`
 }
 
 interface Played {
   readonly observed: Known
   readonly surprises: readonly Surprise[]
+  readonly unobserved: readonly string[]
 }
 
-async function play(scenario: ReadScenario, seed: string, { real = false, on }: RunOptions): Promise<Played> {
-  if (on !== undefined) {
-    const run = String(systemClock().now())
-    const observed = await playRemotely(scenario, { ...on, seed, run })
-    return { observed, surprises: compare(scenario, observed, [600, 3000], { fromOutside: true }) }
+async function play(
+  scenario: ReadScenario,
+  seed: string,
+  { real = false, on, deployment }: RunOptions,
+): Promise<Played> {
+  const fromOutside =
+    deployment !== undefined
+      ? await playDeployed(scenario, deployment)
+      : on !== undefined
+        ? await playRemotely(scenario, { ...on, seed, run: String(systemClock().now()) })
+        : undefined
+  if (fromOutside !== undefined) {
+    const unobserved: string[] = []
+    const unseen = (path: readonly PropertyKey[]) => void unobserved.push(path.map(String).join('.'))
+    return { observed: fromOutside, surprises: compare(scenario, fromOutside, [600, 3000], unseen), unobserved }
   }
   const { start } = scenario.clock
   const options = {
@@ -105,7 +124,8 @@ async function play(scenario: ReadScenario, seed: string, { real = false, on }: 
   try {
     const performance = await (scenario.life === undefined ? perform(scenario, world, seed) : live(scenario, world))
     const observed = await observe(world, performance)
-    return { observed, surprises: [...performance.surprises, ...compare(scenario, observed, world.tolerance)] }
+    const surprises = [...performance.surprises, ...compare(scenario, observed, world.tolerance)]
+    return { observed, surprises, unobserved: [] }
   } finally {
     // How it ends is no part of the scenario.
     await world.stop().catch(() => undefined)
@@ -114,7 +134,8 @@ async function play(scenario: ReadScenario, seed: string, { real = false, on }: 
 
 function accountOf({ jobs, dead_letters: dead = 0, alarms }: Known): string {
   const parts = [...jobs].slice(0, 3).map(([name, { status, sent = 0, failed = 0 }]) => {
-    return `${jobs.size === 1 ? '' : `${name}: `}${sent.toLocaleString('en-GB')} sent, ${failed.toLocaleString('en-GB')} failed, ${status ?? ''}`
+    const counts = `${sent.toLocaleString('en-GB')} sent, ${failed.toLocaleString('en-GB')} failed`
+    return `${jobs.size === 1 ? '' : `${name}: `}${counts}${status === undefined ? '' : `, ${status}`}`
   })
   if (jobs.size > 3) parts.push(`and ${jobs.size - 3} jobs more`)
   if (dead > 0) parts.push(`${dead} dead letter${dead === 1 ? '' : 's'}`)

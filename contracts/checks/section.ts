@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { duration } from '../duration.ts'
 import { dialects } from '../job.ts'
 
 /** Case or group → why. */
@@ -49,6 +50,31 @@ const moodle = z.strictObject({
   ...rules,
 })
 
+/** A deployment; the names are the flags of `check cloud`. Without a way in it is the emulator, started where none runs. */
+const cloud = z.strictObject({
+  name,
+  url: httpUrl.optional(),
+  worker_url: httpUrl.optional(),
+  queue_url: httpUrl.optional(),
+  region: z.string().min(1).optional(),
+  dialect: z.enum(dialects).default('spec'),
+  tenant: z.int().min(0).default(1),
+  listen: z.string().default('127.0.0.1:0'),
+  public_url: httpUrl.optional(),
+  mailpit: httpUrl.optional(),
+  mail_events: httpUrl.optional(),
+  i_own_this_target: z.boolean().default(false),
+  allow_domain: z.array(z.string().min(1)).default([]),
+  patience: duration.default(60_000),
+  first_retry: duration.optional(),
+  callback_timeout: duration.default(30_000),
+  settle: duration.default(2000),
+  throughput: z.int().min(1).max(1000).default(50),
+  concurrency: z.int().min(1).max(64).default(12),
+  seed: z.string().min(1).optional(),
+  ...rules,
+})
+
 const scenarios = z.strictObject({
   run: z.union([z.literal('all'), z.array(z.string().min(1)).min(1)], {
     error: 'must be all, or a list of names and files',
@@ -69,6 +95,7 @@ const listed = (value: unknown) => (Array.isArray(value) ? (value as unknown[]) 
 export const checkSection = z.strictObject({
   jobs: z.preprocess((value) => (isPlain(value) ? value : { files: listed(value) }), jobs).optional(),
   moodle: z.preprocess(listed, z.array(moodle)).optional(),
+  cloud: z.preprocess((value) => listed(value).map((each) => each ?? {}), z.array(cloud)).optional(),
   scenarios: z
     .preprocess((value) => (isPlain(value) ? value : { run: value === 'all' ? value : listed(value) }), scenarios)
     .optional(),
@@ -76,5 +103,6 @@ export const checkSection = z.strictObject({
 
 export type CheckSection = z.output<typeof checkSection>
 export type MoodleSection = z.output<typeof moodle>
+export type CloudSection = z.output<typeof cloud>
 /** Case or group → why, by what is asked of it. */
 export type Rules = Readonly<Record<keyof typeof rules, Readonly<Record<string, string>>>>

@@ -30,7 +30,8 @@ export function createLinkOpener(clock: Clock): OpenLink {
       const response = await fetch(url, { redirect: 'manual', signal: aborter.signal })
       const chunks: Uint8Array[] = []
       let length = 0
-      for await (const chunk of response.body ?? []) {
+      const body = (response.body ?? []) as AsyncIterable<Uint8Array>
+      for await (const chunk of body) {
         length += chunk.length
         if (length > largest) throw new Error('it has more than 64 MB')
         chunks.push(chunk)

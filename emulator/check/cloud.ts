@@ -172,7 +172,7 @@ async function begin(target: CloudTarget): Promise<{ canary: CloudResult; broken
     verdict: verdict.ok ? 'pass' : 'fail',
     reason: verdict.reason,
     ...(verdict.ok ? {} : { fix: verdict.fix }),
-    exchanges: [{ send, answer: seen.answer, answeredAt: clock.now() }],
+    exchanges: [{ send, answer: seen.answer, answeredAt: seen.answeredAt }],
     callbacks: [...seen.callbacks, ...(verdict.ok ? [] : seen.strays)],
     mails: seen.mails,
     certificates: [],
@@ -265,7 +265,7 @@ async function walk(
 function isTooShort(kind: Patience, { patience, speed }: CloudTarget): boolean {
   const { outcome, firstRetry, hang } = patience
   const asked = (retryAfterSeconds({ firstRetryMs: firstRetry, speed }) * 1000) / speed
-  const longest = { outcome: 0, retry: Math.max(firstRetry, asked), hang: hang + firstRetry }[kind]
+  const longest = { outcome: 0, retry: firstRetry, 'retry-after': asked, hang: hang + firstRetry }[kind]
   return longest >= outcome
 }
 

@@ -16,8 +16,6 @@ interface Depth {
 }
 
 export interface QueueWatch {
-  /** Seconds for which a received message is invisible; undefined where nobody may ask. */
-  visibilitySeconds(): Promise<number | undefined>
   /** Looks for a message by a text in its body, for so many milliseconds; what is found is taken out. */
   find(text: string, ms: number): Promise<DeadLetter>
   close(): void
@@ -60,13 +58,6 @@ export function createQueueWatch({
   }
 
   return {
-    async visibilitySeconds() {
-      try {
-        return (await depthOf(await client, queueUrl)).visibilitySeconds
-      } catch {
-        return undefined
-      }
-    },
     async find(text, ms) {
       try {
         return await find(await client, text, ms)

@@ -24,7 +24,7 @@ interface DescribedSubmission {
 }
 
 interface DescribedCallback {
-  /** Milliseconds since the first of the case's submissions was answered. */
+  /** Milliseconds since the first of the case's submissions was answered; before it they are negative. */
   readonly after: number
   readonly method: string
   readonly path: string
@@ -131,8 +131,8 @@ function described(callback: SeenCallback, from: number, secrets: readonly Secre
     bytes,
     body: hidden(beginning(body === undefined ? '' : Buffer.from(body).toString()), secrets),
     answered: answered === 'hang' ? answered : answered.status,
-    ...(authentic === undefined ? {} : { authentic: authentic.ok }),
-    ...(problem === undefined ? {} : { problem }),
+    ...(authentic === undefined || method !== 'POST' ? {} : { authentic: authentic.ok }),
+    ...(problem === undefined || method !== 'POST' ? {} : { problem }),
   }
 }
 

@@ -1,6 +1,6 @@
-import { recipientPage, type CallbackAnswer, type JobAnswer, type RecipientAnswer } from './answers.ts'
+import { job as jobAnswer, recipientPage, type JobAnswer, type RecipientAnswer } from './answers.ts'
 import { readMails } from './inbox.ts'
-import { isRefused, jobPath, type JobRefInTarget } from './job-watch.ts'
+import { jobPath, type JobRefInTarget } from './job-watch.ts'
 import type { Target } from './target.ts'
 
 /** What came of a job, in the words of `send --json`. */
@@ -34,7 +34,6 @@ export async function accountOf({
   inbox,
   ref,
   job,
-  callbacks,
   seconds,
 }: {
   target: Target
@@ -42,13 +41,13 @@ export async function accountOf({
   inbox: string
   ref: JobRefInTarget
   job: JobAnswer
-  callbacks: readonly CallbackAnswer[]
   seconds: number
 }): Promise<Account> {
   let certificates = 0
   for await (const recipient of recipientsOf(target, ref)) if (recipient.certificate_url !== null) certificates++
   const { total } = await readMails(inbox, { job: ref.job, limit: 1 })
-  const delivered = callbacks.filter(({ state }) => state === 'delivered').length
+  // Anew: the last callback's answer may have come after the job was looked at.
+  const { callbacks } = await target.get(jobPath(ref), jobAnswer)
   return {
     job_id: job.job_id,
     recipients: job.totals.recipients,
@@ -56,7 +55,7 @@ export async function accountOf({
     failed: job.totals.failed,
     certificates,
     mails: total,
-    callbacks: { delivered, refused: callbacks.filter(isRefused).length },
+    callbacks: { delivered: callbacks?.delivered ?? 0, refused: callbacks?.refused ?? 0 },
     seconds: Math.round(seconds * 100) / 100,
   }
 }

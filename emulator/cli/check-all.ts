@@ -1,4 +1,3 @@
-import type { Command } from 'commander'
 import type { Baseline } from '../../contracts/checks/baseline.ts'
 import { wrongNames } from '../../contracts/checks/plan.ts'
 import { isBroken, summaryLine, tallyOf } from '../../contracts/checks/verdict.ts'
@@ -6,14 +5,15 @@ import { readBaseline, writeBaseline } from '../check/baseline.ts'
 import { runPlan, type Suite, type SuiteResult } from '../check/plan.ts'
 import type { Reported } from '../check/reports.ts'
 import { EmulatorError, messageOf } from '../kernel/errors.ts'
-import { conclude, markOf, readReporters, withReporters } from './check-output.ts'
-import { jobSuites, moodleSuites, scenarioSuite } from './check-suites.ts'
+import { emulatorOfCheck, type EmulatorOfCheck } from './check-emulator.ts'
+import { conclude, markOf, readReporters } from './check-output.ts'
+import { cloudSuites, jobSuites, moodleSuites, scenarioSuite } from './check-suites.ts'
 import { readConfiguration, type Configuration } from './configuration.ts'
 import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
-interface AllOptions {
+export interface AllOptions {
   readonly json?: boolean
   readonly config?: string
   readonly url?: string
@@ -23,40 +23,38 @@ interface AllOptions {
   readonly verbose?: boolean
 }
 
-/** `offload check` without more: what the configuration lists. */
-export function defineAll(command: Command): void {
-  command
-    .option('--config <file>', 'default: offload.config.yaml, where there is one')
-    .option('--baseline <file>', 'fail on what is worse than the last run alone; tightened when something is better')
-    .option('--update-baseline', 'write the baseline anew: everything is known as it is now')
-    .option('--verbose', 'also what passed, and each case that was skipped')
-  withReporters(command)
-  command.action((options: AllOptions) => checkAll(options))
-}
-
 const example = `check:
   jobs: job.json
   moodle: { url: http://localhost:8000/local/manireports/ui/ajax/cloud_callback.php, php: php }
   scenarios: [csv-import, worker-dies]`
 
-async function checkAll(options: AllOptions): Promise<void> {
+/** `offload check` without more: what the configuration lists. */
+export async function checkAll(options: AllOptions): Promise<void> {
   const terminal = createTerminal(options)
   const reports = readReporters(options.reporter)
   const configuration = await readConfiguration({ environment: process.env, file: options.config })
   for (const warning of configuration.warnings) terminal.note(`offload: ${warning}`)
-  const suites = suitesOf(configuration)
+  const emulator = emulatorOfCheck(terminal, options.url, configuration)
+  const suites = suitesOf(configuration, emulator)
   const baseline = baselineOf(options)
 
-  const { suites: results, ...next } = await runPlan(suites, {
-    baseline,
-    takeAll: options.updateBaseline,
-    began: ({ name }) => terminal.say(terminal.style('bold', name)),
-    found(finding) {
-      terminal.record(finding)
-      if (!terminal.json) sayFinding(terminal, finding, options.verbose === true)
-    },
-    ended: (result) => sayTally(terminal, result),
-  })
+  const runAll = async () => {
+    try {
+      return await runPlan(suites, {
+        baseline,
+        takeAll: options.updateBaseline,
+        began: ({ name }) => terminal.say(terminal.style('bold', name)),
+        found(finding) {
+          terminal.record(finding)
+          if (!terminal.json) sayFinding(terminal, finding, options.verbose === true)
+        },
+        ended: (result) => sayTally(terminal, result),
+      })
+    } finally {
+      await emulator.stop()
+    }
+  }
+  const { suites: results, ...next } = await runAll()
   if (options.baseline !== undefined) keep(terminal, options.baseline, next.baseline, options)
   const findings = results.flatMap((each) => each.findings)
   conclude(terminal, { suite: 'check', findings, reports, why: results.flatMap(whyOf) })
@@ -64,7 +62,10 @@ async function checkAll(options: AllOptions): Promise<void> {
   if (broke !== undefined) process.exitCode = broke instanceof Failure ? broke.exit : 2
 }
 
-function suitesOf({ config: { check, ...config }, file, placeOf }: Configuration): Suite[] {
+function suitesOf(
+  { config: { check, ...config }, input, file, placeOf }: Configuration,
+  emulator: EmulatorOfCheck,
+): Suite[] {
   if (check === undefined) {
     throw new Failure(2, `${file ?? 'offload.config.yaml'} lists nothing to check`, {
       evidence: ['for example:', ...example.split('\n')],
@@ -76,6 +77,7 @@ function suitesOf({ config: { check, ...config }, file, placeOf }: Configuration
     suites = [
       ...(check.jobs === undefined ? [] : jobSuites(check.jobs)),
       ...(check.moodle === undefined ? [] : moodleSuites(check.moodle, config)),
+      ...(check.cloud === undefined ? [] : cloudSuites(check.cloud, { secrets: input, emulator: emulator.get })),
       ...(check.scenarios === undefined ? [] : [scenarioSuite(check.scenarios)]),
     ]
   } catch (error) {

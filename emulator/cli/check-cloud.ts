@@ -20,6 +20,8 @@ interface CheckOptions extends CloudOptions {
   readonly verbose?: boolean
 }
 
+const canaryGroup = canaryId.split('/')[0] ?? canaryId
+
 const listed = (value: string, before: readonly string[] = []): string[] => [
   ...before,
   ...value.split(',').map((part) => part.trim()),
@@ -82,6 +84,7 @@ export function defineCloud(command: Command): void {
       'offload check cloud --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/manireports-jobs --mail-events https://sqs.eu-west-1.amazonaws.com/123456789012/ses-events --listen 127.0.0.1:8099 --public-url https://my-tunnel.example --i-own-this-target',
       'a deployment on AWS',
     ],
+    ['offload check cloud --url … --only canary', 'whether the way there and back is open'],
     ['offload check cloud --url … --only certificate,retry/redirect', 'some'],
     ['offload check cloud --url … --reporter junit,github', 'in CI'],
   ])
@@ -95,7 +98,8 @@ async function run(options: CheckOptions): Promise<void> {
   const asked = chosen(options)
   if (options.list === true) return list(terminal, asked, options)
   const cases = cloudCasesOf(dialect, asked)
-  if (cases.length === 0) throw new Failure(2, 'no case is left', { fix: [call('check cloud --list')] })
+  const alone = options.only?.some((name) => name === canaryId || name === canaryGroup) === true
+  if (cases.length === 0 && !alone) throw new Failure(2, 'no case is left', { fix: [call('check cloud --list')] })
 
   const findings: DescribedCloud[] = []
   const cloud = await openCloud(options)
@@ -117,7 +121,7 @@ async function run(options: CheckOptions): Promise<void> {
 
 function chosen({ only, skip = [] }: CheckOptions): DeploymentCase[] {
   const groups = [...new Set(deploymentCases.map(({ id }) => id.split('/')[0] ?? ''))]
-  const known = [canaryId, ...groups, ...deploymentCases.map(({ id }) => id)]
+  const known = [canaryId, canaryGroup, ...groups, ...deploymentCases.map(({ id }) => id)]
   for (const name of [...(only ?? []), ...skip]) {
     if (known.includes(name)) continue
     const meant = nearest(name, known)
@@ -153,16 +157,16 @@ function sayCase(terminal: Terminal, described: DescribedCloud, verbose: boolean
   if (fix !== undefined) terminal.say(`    → ${fix}`)
   if (verdict !== 'fail' && !verbose) return
   const dim = (text: string) => terminal.say(style('dim', `    ${text}`))
-  for (const { to, bytes, answer, again: command } of submissions) {
+  for (const [nth, { to, bytes, answer, again: command }] of submissions.entries()) {
     const words = answer.body.replace(/\s+/g, ' ').trim().slice(0, 120)
     dim(`sent by ${to}, ${bytes} bytes; answered ${answer.status ?? 'nothing'}${words === '' ? '' : `: ${words}`}`)
-    if (verbose || command === described.curl)
+    if (verbose || nth === submissions.length - 1)
       dim(command.length > longestShown ? `${command.slice(0, longestShown)}… (whole: --json)` : command)
   }
   for (const { after, method, path, bytes, answered, problem, authentic } of callbacks) {
     const faults = [...(problem === undefined ? [] : [problem]), ...(authentic === false ? ['not authentic'] : [])]
     dim(
-      `${(after / 1000).toFixed(1)} s later ${method} ${path}, ${bytes} bytes; answered ${answered === 'hang' ? 'nothing' : answered}${faults.length === 0 ? '' : `; ${faults.join(', ')}`}`,
+      `${(Math.abs(after) / 1000).toFixed(1)} s ${after < 0 ? 'before the answer' : 'later'} ${method} ${path}, ${bytes} bytes; answered ${answered === 'hang' ? 'nothing' : answered}${faults.length === 0 ? '' : `; ${faults.join(', ')}`}`,
     )
   }
   if (submissions.length > 0) dim(again)

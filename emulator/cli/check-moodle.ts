@@ -138,7 +138,7 @@ function list(terminal: Terminal, cases: readonly ReceiverCase[], dialect: Diale
   )
 }
 
-export function sayCase(terminal: Terminal, described: Described, verbose: boolean): void {
+function sayCase(terminal: Terminal, described: Described, verbose: boolean): void {
   const { id, title, verdict, reason, fix, level, leaves, exchanges } = described
   const { style } = terminal
   if (verdict === 'skip' && !verbose) return

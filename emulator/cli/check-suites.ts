@@ -1,15 +1,17 @@
 import { PassThrough } from 'node:stream'
 import { checkJobMessage, jobCases, type JobMessage } from '../../contracts/checks/job-message.ts'
 import { canaryId } from '../../contracts/checks/receiver/index.ts'
-import type { CheckSection, MoodleSection } from '../../contracts/checks/section.ts'
+import { canaryId as cloudCanaryId } from '../../contracts/checks/deployment/index.ts'
+import type { CheckSection, CloudSection, MoodleSection } from '../../contracts/checks/section.ts'
 import { everyScenario, findScenario, type Entry } from '../../scenarios/catalogue.ts'
 import { differenceInWords } from '../../scenarios/report.ts'
 import { runMany } from '../../scenarios/run-many.ts'
 import type { ScenarioResult } from '../../scenarios/run-scenario.ts'
 import type { Suite } from '../check/plan.ts'
 import type { Reported } from '../check/reports.ts'
-import type { Config } from '../config.ts'
+import type { Config, ConfigInput } from '../config.ts'
 import { messageFromFile } from './check-job.ts'
+import { cloudCasesOf, openCloud } from './cloud-target.ts'
 import { call } from './invocation.ts'
 import { casesOf, dialectOf, openMoodle } from './moodle-target.ts'
 
@@ -64,17 +66,75 @@ export function moodleSuites(sections: readonly MoodleSection[], secrets: Secret
         } finally {
           await moodle.close()
         }
-        for (const { id, title, level, leaves } of cases) {
-          if (isLeftOut(id)) yield { id, title, level, verdict: 'skip', reason: '' }
-          else if (!rubbish && leaves !== undefined) {
-            yield { id, title, level, verdict: 'skip', reason: `it would leave ${leaves} (rubbish: false)` }
-          }
+        yield* cases.filter(({ id }) => isLeftOut(id)).map(notRun)
+        const rubbishing = cases.filter(({ id, leaves }) => !isLeftOut(id) && !rubbish && leaves !== undefined)
+        for (const one of rubbishing) {
+          yield { ...notRun(one), reason: `it would leave ${one.leaves ?? 'something'} (rubbish: false)` }
         }
       },
       why: () => why,
     } satisfies Suite
   })
 }
+
+interface CloudDeps {
+  /** As they were given; without them an emulator has its development defaults. */
+  readonly secrets: Pick<ConfigInput, 'ingest_token' | 'cloud_callback_secret' | 'plugin_token'>
+  /** The emulator that runs, or one that is started for it. */
+  readonly emulator: () => Promise<{ readonly url: string; readonly queueUrl: string }>
+}
+
+export function cloudSuites(sections: readonly CloudSection[], { secrets, emulator }: CloudDeps): Suite[] {
+  return sections.map((section, index) => {
+    const { name, required, advised, skipped, dialect, ...given } = section
+    const cases = cloudCasesOf(dialect)
+    const isElsewhere = (given.url ?? given.worker_url ?? given.queue_url) !== undefined
+    let why: readonly string[] = []
+    return {
+      name: name ?? `cloud ${dialect}`,
+      rules: { required, advised, skipped },
+      at: ['check', 'cloud', index],
+      cases: [cloudCanaryId, ...cases.map(({ id }) => id)],
+      list: 'check cloud --list',
+      canary: cloudCanaryId,
+      async *run(isLeftOut) {
+        const cloud = await openCloud({
+          ...given,
+          dialect,
+          workerUrl: given.worker_url,
+          queueUrl: given.queue_url,
+          publicUrl: given.public_url,
+          mailEvents: given.mail_events,
+          iOwnThisTarget: given.i_own_this_target,
+          allowDomain: given.allow_domain,
+          firstRetry: given.first_retry,
+          callbackTimeout: given.callback_timeout,
+          token: secrets.ingest_token,
+          secret: secrets.cloud_callback_secret,
+          pluginToken: secrets.plugin_token,
+          ...(isElsewhere ? {} : await emulator()),
+        })
+        why = cloud.why
+        try {
+          yield* cloud.results(cases.filter(({ id }) => !isLeftOut(id)))
+        } finally {
+          await cloud.close()
+        }
+        yield* cases.filter(({ id }) => isLeftOut(id)).map(notRun)
+      },
+      why: () => why,
+    } satisfies Suite
+  })
+}
+
+/** What a case comes to that was not run. */
+const notRun = ({ id, title, level }: Pick<Reported, 'id' | 'title' | 'level'>): Reported => ({
+  id,
+  title,
+  level,
+  verdict: 'skip',
+  reason: 'not run',
+})
 
 /** Throws EmulatorError `no-scenario` or `bad-scenario`. */
 export function scenarioSuite({ run, seed, ...rules }: Section<'scenarios'>): Suite {
@@ -86,8 +146,8 @@ export function scenarioSuite({ run, seed, ...rules }: Section<'scenarios'>): Su
     cases: entries.map(({ name }) => name),
     list: 'scenario list',
     async *run(isLeftOut) {
-      for (const { name, scenario } of entries.filter((entry) => isLeftOut(entry.name))) {
-        yield { id: name, title: scenario.why, level: 'required', verdict: 'skip', reason: '' }
+      for (const { name, scenario } of entries) {
+        if (isLeftOut(name)) yield notRun({ id: name, title: scenario.why, level: 'required' })
       }
       const results = new PassThrough({ objectMode: true })
       runMany(

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import { defineAll } from './check-all.ts'
+import type { AllOptions } from './check-all.ts'
 import { defineCloud } from './check-cloud.ts'
 import { defineJob } from './check-job.ts'
 import { defineMoodle } from './check-moodle.ts'
-import { examples, withTarget } from './options.ts'
+import { withReporters } from './check-output.ts'
+import { examples, withJson } from './options.ts'
 
 export function define(command: Command): void {
   command.description(
@@ -11,7 +12,14 @@ export function define(command: Command): void {
   )
   // What is written after a subcommand is the subcommand's.
   command.enablePositionalOptions().parent?.enablePositionalOptions()
-  defineAll(withTarget(command))
+  command
+    .option('--config <file>', 'default: offload.config.yaml, where there is one')
+    .option('--url <url>', 'the emulator of `cloud: {}` (default: OFFLOAD_URL, else its port; started where none runs)')
+    .option('--baseline <file>', 'fail on what is worse than the last run alone; tightened when something is better')
+    .option('--update-baseline', 'write the baseline anew: everything is known as it is now')
+    .option('--verbose', 'also what passed, and each case that was skipped')
+  withReporters(withJson(command))
+  command.action(async (options: AllOptions) => (await import('./check-all.ts')).checkAll(options))
   defineJob(command.command('job [file]'))
   defineMoodle(command.command('moodle'))
   defineCloud(command.command('cloud'))

@@ -8,7 +8,7 @@ import { describeCloud, type DescribedCloud } from '../check/describe-cloud.ts'
 import { UnreachableError } from '../check/target.ts'
 import { configSchema } from '../config.ts'
 import { createMailWitness, type MailWitness } from '../deployment/mails.ts'
-import { createReceiver } from '../deployment/receiver.ts'
+import { createReceiver, isWildcard } from '../deployment/receiver.ts'
 import { createSafety, isLoopback, type Safety } from '../deployment/safety.ts'
 import { createSubmitter, type Way } from '../deployment/submitter.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -134,12 +134,12 @@ async function prepare(
     throughput: options.throughput,
     concurrency: options.concurrency,
   }
+  const flags = flagsOf(options)
   const secrets = secretsOf({
     OFFLOAD_INGEST_TOKEN: keys.token,
     OFFLOAD_CALLBACK_SECRET: keys.secret,
     OFFLOAD_PLUGIN_TOKEN: keys.pluginToken,
   })
-  const flag = { api: '--url', 'worker-url': '--worker-url', sqs: '--queue-url' }[kind]
   return {
     name: submitter.url,
     about: [`callbacks to ${receiver.callbackUrl}`, mails.about],
@@ -153,7 +153,7 @@ async function prepare(
       const shown = { kind, url: submitter.url, token: keys.token, queueUrl }
       try {
         for await (const result of checkCloud(cloud, cases)) {
-          const again = call(`check cloud ${flag} ${url} --dialect ${dialect} --only ${result.id} …`)
+          const again = call(`check cloud ${flags.join(' ')} --only ${result.id}`)
           yield describeCloud(result, { way: shown, secrets, again })
         }
       } catch (error) {
@@ -161,6 +161,22 @@ async function prepare(
       }
     },
   }
+}
+
+/** The flags of this run again; secrets come from the environment. */
+function flagsOf({ url, workerUrl, queueUrl, dialect, publicUrl, listen, ...others }: CloudOptions): string[] {
+  const named = {
+    url,
+    'worker-url': workerUrl,
+    'queue-url': queueUrl,
+    region: others.region,
+    dialect,
+    ...(publicUrl === undefined ? {} : { listen, 'public-url': publicUrl }),
+    mailpit: others.mailpit,
+    'mail-events': others.mailEvents,
+  }
+  const words = Object.entries(named).flatMap(([name, value]) => (value === undefined ? [] : [`--${name} ${value}`]))
+  return others.iOwnThisTarget === true ? [...words, '--i-own-this-target'] : words
 }
 
 function targetOf({ url, workerUrl, queueUrl }: CloudOptions): { kind: Way['kind']; url: string } {
@@ -180,10 +196,13 @@ function targetOf({ url, workerUrl, queueUrl }: CloudOptions): { kind: Way['kind
 }
 
 /** A deployment elsewhere cannot call an address of this machine. */
-function reachable({ listen, publicUrl }: CloudOptions, { loopback }: Safety): void {
+export function reachable(
+  { listen, publicUrl }: Pick<CloudOptions, 'listen' | 'publicUrl'>,
+  { loopback }: Safety,
+): void {
   if (loopback || publicUrl !== undefined) return
   const host = listen.replace(/:\d+$/, '')
-  if (!isLoopback(host)) return
+  if (!isLoopback(host) && !isWildcard(host)) return
   throw new Failure(2, `the deployment cannot call ${listen} of this machine back`, {
     fix: [
       '--listen 127.0.0.1:8099 --public-url https://… with the address that a tunnel gives (cloudflared tunnel --url http://127.0.0.1:8099, ngrok http 8099)',
@@ -193,7 +212,15 @@ function reachable({ listen, publicUrl }: CloudOptions, { loopback }: Safety): v
 }
 
 /** Flags, then the environment; an emulator on this machine has development defaults. */
-function keysOf({ url, workerUrl, dialect, ...given }: CloudOptions, emulator: RunningEmulator | undefined) {
+export function keysOf(
+  {
+    url,
+    workerUrl,
+    dialect,
+    ...given
+  }: Pick<CloudOptions, 'url' | 'workerUrl' | 'dialect' | 'token' | 'secret' | 'pluginToken'>,
+  emulator: RunningEmulator | undefined,
+) {
   const defaults = emulator === undefined ? undefined : configSchema.parse({})
   const token = given.token ?? (process.env['OFFLOAD_INGEST_TOKEN'] || defaults?.ingest_token)
   const secret = given.secret ?? (process.env['OFFLOAD_CALLBACK_SECRET'] || defaults?.cloud_callback_secret)
@@ -213,8 +240,8 @@ function keysOf({ url, workerUrl, dialect, ...given }: CloudOptions, emulator: R
   return { token: token ?? '', secret: secret ?? '', pluginToken: pluginToken ?? '' }
 }
 
-function mailsOf(
-  { mailpit, mailEvents, region }: CloudOptions,
+export function mailsOf(
+  { mailpit, mailEvents, region }: Pick<CloudOptions, 'mailpit' | 'mailEvents' | 'region'>,
   seed: string,
   emulator: RunningEmulator | undefined,
 ): { witness: MailWitness; about: string } {
@@ -232,7 +259,7 @@ function mailsOf(
   return { witness: createMailWitness({ kind: 'none' }), about: 'mails are not seen (--mailpit, --mail-events)' }
 }
 
-function explained(error: unknown): unknown {
+export function explained(error: unknown): unknown {
   if (error instanceof UnreachableError) return new Failure(3, error.message)
   if (!(error instanceof EmulatorError)) return error
   if (error.code === 'target-not-owned' || error.code === 'bad-target') return new Failure(2, error.message)

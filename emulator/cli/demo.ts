@@ -144,7 +144,7 @@ async function run(options: {
   })
   if (watched.job === undefined) throw new Error(`${name}: ${answer.error ?? watched.reasons.join('; ')}`)
   const seconds = (clock.monotonic() - began) / 1000
-  const account = await accountOf({ target, inbox, ref, job: watched.job, callbacks: watched.callbacks, seconds })
+  const account = await accountOf({ target, inbox, ref, job: watched.job, seconds })
   const { mails } = await readMails(inbox, { job })
   return {
     name,

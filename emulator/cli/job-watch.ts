@@ -64,7 +64,7 @@ async function callbacksOf(target: Target, { job, tenant }: JobRefInTarget): Pro
 }
 
 /** Answered with 3xx or 4xx the last time, and not taken since. */
-export const isRefused = ({ state, lastStatus }: CallbackAnswer): boolean =>
+const isRefused = ({ state, lastStatus }: CallbackAnswer): boolean =>
   state !== 'delivered' && lastStatus !== null && lastStatus >= 300 && lastStatus < 500
 
 const isOpen = (callback: CallbackAnswer): boolean =>

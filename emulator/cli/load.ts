@@ -3,16 +3,22 @@ import { relative } from 'node:path'
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { dialects } from '../../contracts/job.ts'
 import { duration } from '../../contracts/duration.ts'
+import { sendCanary } from '../../load/run/canary.ts'
+import { dryRun } from '../../load/run/dry-run.ts'
 import { findK6, scenarios, type ScenarioName } from '../../load/run/k6.ts'
 import { makePlan, type LoadRequest } from '../../load/run/make-plan.ts'
 import type { LoadPlan } from '../../load/run/plan.ts'
-import { htmlReport } from '../../load/run/report/html.ts'
+import { htmlReport, resumedWords } from '../../load/run/report/html.ts'
+import { readPrices } from '../../load/run/prices.ts'
 import type { LoadResult } from '../../load/run/result.ts'
 import { createRunFolder, findRunFolder, type RunFolder } from '../../load/run/run-folder.ts'
 import { runLoad } from '../../load/run/run-load.ts'
-import type { Progress } from '../../load/run/run-outcome.ts'
+import type { Progress, Reached } from '../../load/run/run-outcome.ts'
 import { number, time } from '../../load/run/words.ts'
 import { junitReport } from '../check/reports.ts'
+import { describeDeployment, type DeploymentDescription } from '../deployment/description.ts'
+import { isLoopback } from '../deployment/safety.ts'
+import { callbackPaths } from '../moodle/submission.ts'
 import { systemClock, type Clock } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
 import { markOf } from './check-output.ts'
@@ -20,6 +26,7 @@ import { Failure } from './failure.ts'
 import { listenForInterruption } from './interruption.ts'
 import { call } from './invocation.ts'
 import { examples, repeated, whole, withJson } from './options.ts'
+import { columns } from './table.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
 interface LoadOptions {
@@ -34,6 +41,8 @@ interface LoadOptions {
   readonly shape: LoadPlan['shape']
   readonly batch: number
   readonly rate?: number
+  readonly job?: string
+  readonly userids?: { readonly first: number; readonly count: number }
   readonly certificates: boolean
   readonly tenant: number
   readonly mailRate?: number
@@ -58,6 +67,13 @@ const timeFlag = (text: string): number => {
   throw new InvalidArgumentError('It must be a time such as 30s or 30m.')
 }
 
+const useridsFlag = (text: string) => {
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? []
+  const count = Number(last) - Number(first) + 1
+  if (count >= 1) return { first: Number(first), count }
+  throw new InvalidArgumentError('It must be the first and the last, such as 1001-1200.')
+}
+
 export function define(command: Command): void {
   command
     .description(
@@ -77,7 +93,13 @@ export function define(command: Command): void {
         .default('batches'),
     )
     .option('--batch <n>', 'recipients in a batch', whole(1, 10_000), 200)
-    .option('--rate <n>', 'recipients submitted a second, at most (default 5000; beyond this machine 200)', whole(1, 100_000))
+    .option(
+      '--rate <n>',
+      'recipients submitted a second, at most (default 5000; beyond this machine 200)',
+      whole(1, 100_000),
+    )
+    .option('--job <id>', 'of callbacks: the job that the Moodle knows')
+    .option('--userids <first-last>', 'of callbacks: its recipients', useridsFlag)
     .option('--no-certificates', 'mails alone')
     .option('--tenant <n>', 'whose jobs they are', whole(0, 2_000_000_000), 1)
     .optionsGroup('To whom (default: an emulator that is started for the run, on free ports):')
@@ -104,9 +126,15 @@ export function define(command: Command): void {
     ['offload load', '50,000 recipients in 30 minutes, on an emulator of its own'],
     ['offload load --recipients 2000 --mail-rate 14 --budget 1m', 'what a slow mail rate does'],
     ['offload load ingest', 'how many submissions a second, until answers become slow'],
-    ['offload load --target https://api.example.com/prod --i-own-this-target --public-url https://tunnel.example --dry-run', 'what a real run would send and cost'],
+    [
+      'offload load --target https://api.example.com/prod --i-own-this-target --public-url https://tunnel.example --dry-run',
+      'what a real run would send and cost',
+    ],
   ])
-  command.addHelpText('after', '\nExits 0 where all holds, 99 where something does not or could not be seen, 2 and 3 where it could not begin.')
+  command.addHelpText(
+    'after',
+    '\nExits 0 where all holds, 99 where something does not or could not be seen, 2 and 3 where it could not begin.',
+  )
   command.action((scenario: ScenarioName, options: LoadOptions) => load(scenario, options))
 }
 
@@ -115,13 +143,16 @@ async function load(scenario: ScenarioName, options: LoadOptions): Promise<void>
   const terminal = createTerminal({ json })
   const clock = systemClock()
   try {
+    if (options.dryRun === true)
+      return await tryDry(terminal, makePlan(requestOf(scenario, options, clock.now())), options)
     const { folder, plan, resume } = begin(scenario, options, clock)
+    const description = await descriptionOf(plan)
     const k6 = findK6({ given: options.k6 })
     const interruption = listenForInterruption(clock)
     const stop = new AbortController()
     void interruption.happened.then(() => stop.abort())
     const keys = stopKey(terminal, () => stop.abort())
-    terminal.say(`${terminal.style('bold', `${plan.scenario}`)}  ${headline(plan)}`)
+    terminal.say(`${terminal.style('bold', plan.scenario)}  ${headline(plan)}`)
     const progress = await createLoadProgress(terminal, clock)
     let result: LoadResult
     try {
@@ -134,6 +165,10 @@ async function load(scenario: ScenarioName, options: LoadOptions): Promise<void>
         stop: stop.signal,
         say: (text) => terminal.note(`offload: ${text}`),
         onProgress: progress.update,
+        before: (reached) => canary(plan, reached, { options, clock, terminal, resume }),
+        ...(description?.ses.seen === true && description.ses.rate > 0
+          ? { mailRate: { perSecond: description.ses.rate, setting: "SES's send rate" } }
+          : {}),
       })
     } finally {
       progress.stop()
@@ -147,7 +182,64 @@ async function load(scenario: ScenarioName, options: LoadOptions): Promise<void>
   }
 }
 
-function begin(scenario: ScenarioName, options: LoadOptions, clock: Clock): { folder: RunFolder; plan: LoadPlan; resume: boolean } {
+/** Only what was named as AWS's is asked: a target of this machine has its own. */
+async function descriptionOf({ target, way }: LoadPlan): Promise<DeploymentDescription | undefined> {
+  if (target.kind === 'own') return undefined
+  const { url, queueUrl, region } = target
+  const elsewhere = url !== '' && !isLoopback(new URL(url).hostname)
+  if (queueUrl === undefined && !(elsewhere && way === 'api')) return undefined
+  return await describeDeployment({ queueUrl, region })
+}
+
+async function canary(
+  plan: LoadPlan,
+  reached: Reached,
+  { options, clock, terminal, resume }: { options: LoadOptions; clock: Clock; terminal: Terminal; resume: boolean },
+) {
+  // The stand-in for Moodle, and an emulator of our own, need no proof; a run that goes on has had its.
+  if (plan.target.kind === 'own' || plan.scenario === 'callbacks' || resume) return undefined
+  if (plan.scenario === 'ingest' && isLoopback(new URL(reached.url || reached.queueUrl).hostname)) return undefined
+  terminal.note('offload: one canary first')
+  const { reason, listensOn } = await sendCanary(plan, reached, {
+    clock,
+    ownsTarget: options.iOwnThisTarget ?? false,
+    allowedDomains: options.allowDomain ?? [],
+  })
+  terminal.note(`offload: the canary was ${reason}`)
+  return { listensOn }
+}
+
+async function tryDry(terminal: Terminal, plan: LoadPlan, { publicUrl, listen }: LoadOptions): Promise<void> {
+  const { style } = terminal
+  const callbackUrl = `${(publicUrl ?? `http://${listen.replace(/:0$/, ':PORT')}`).replace(/\/+$/, '')}${callbackPaths[plan.dialect === 'plugin' ? 'plugin' : 'spec']}`
+  const dry = dryRun(plan, await descriptionOf(plan), readPrices(), callbackUrl)
+  terminal.record({ event: 'dry-run', ...dry })
+  terminal.say(`${style('bold', 'It would send')}  (nothing was sent)`)
+  for (const line of dry.sends) terminal.say(`  ${line}`)
+  if (dry.deployment.length > 0) terminal.say(`\n${style('bold', 'The deployment')}`)
+  for (const line of dry.deployment) terminal.say(`  ${line}`)
+  const { lines, total, currency, asOf } = dry.cost
+  const where = plan.target.kind === 'own' ? 'It would cost on AWS' : 'It would cost'
+  terminal.say(
+    `\n${style('bold', where)}  ${currency} ${total.toFixed(2)} (list prices as of ${asOf}, load/prices.yaml)`,
+  )
+  terminal.say(
+    columns(
+      ['  service', 'what', 'requests', currency],
+      lines.map(({ service, what, requests, price }) => [`  ${service}`, what, number(requests), price.toFixed(4)]),
+    ),
+  )
+  terminal.say(`\n${style('bold', 'It can')}  ${style(dry.passes ? 'green' : 'red', dry.foretold)}`)
+  for (const line of dry.obstacles) terminal.say(`  ${style('red', '✗')} ${line}`)
+  for (const line of dry.warnings) terminal.say(`  ${style('yellow', '!')} ${line}`)
+  if (!dry.passes) process.exitCode = 99
+}
+
+function begin(
+  scenario: ScenarioName,
+  options: LoadOptions,
+  clock: Clock,
+): { folder: RunFolder; plan: LoadPlan; resume: boolean } {
   if (options.resume !== undefined) {
     const folder = findRunFolder(options.reportDir, options.resume)
     return { folder, plan: folder.plan(), resume: true }
@@ -179,6 +271,11 @@ function secretsFrom(environment: Readonly<Record<string, string | undefined>>) 
 }
 
 function headline(plan: LoadPlan): string {
+  const { scenario, lowest, highest, durationMs } = plan
+  if (scenario === 'ingest' || scenario === 'callbacks') {
+    const what = scenario === 'ingest' ? 'submissions' : 'callbacks'
+    return `from ${number(lowest)} to ${number(highest)} ${what} a second, in ${time(durationMs)}`
+  }
   return `${number(plan.recipients)} recipients within ${time(plan.budgetMs)}`
 }
 
@@ -217,7 +314,13 @@ async function createLoadProgress(terminal: Terminal, clock: Clock) {
   }
   const { default: cliProgress } = await import('cli-progress')
   const bar = new cliProgress.SingleBar(
-    { format: '  {bar} {words}  (q stops)', barsize: 30, hideCursor: true, clearOnComplete: true, stream: process.stderr },
+    {
+      format: '  {bar} {words}  (q stops)',
+      barsize: 30,
+      hideCursor: true,
+      clearOnComplete: true,
+      stream: process.stderr,
+    },
     cliProgress.Presets.shades_classic,
   )
   let begun = false
@@ -259,9 +362,14 @@ function tell(terminal: Terminal, result: LoadResult, folder: RunFolder): void {
     terminal.say(`${markOf(finding, terminal)} ${finding.title}: ${finding.reason}`)
     if (finding.fix !== undefined) terminal.say(`    → ${finding.fix}`)
   }
-  const verdict = { pass: 'passed', fail: 'failed', unobserved: 'no pass: not all could be seen', skip: 'skipped' }[result.verdict]
+  const verdict = { pass: 'passed', fail: 'failed', unobserved: 'no pass: not all could be seen', skip: 'skipped' }[
+    result.verdict
+  ]
   const tone = result.verdict === 'pass' ? 'green' : result.verdict === 'fail' ? 'red' : 'yellow'
-  terminal.say(`\n${style(tone, result.interrupted ? `interrupted; ${verdict}` : verdict)}  ${result.submission}, ${result.target} (${number(result.seconds, 1)} s)`)
+  terminal.say(
+    `\n${style(tone, result.interrupted ? `interrupted; ${verdict}` : verdict)}  ${result.submission}, ${result.target} (${number(result.seconds, 1)} s)`,
+  )
+  if (result.resumed !== undefined) terminal.say(resumedWords(result.resumed))
   terminal.say(`report: ${relative(process.cwd(), folder.file('report.html')) || folder.path}`)
   if (result.interrupted) terminal.say(`go on: ${call(`load --resume ${folder.id}`)}`)
   const { findings: _, samples: __, plan: ___, ...rest } = result

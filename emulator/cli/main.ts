@@ -29,7 +29,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'look at a certificate template, or verify a certificate',
     load: () => import('./certificate.ts'),
   },
-  check: { summary: 'is this job, this Moodle what the contract says?', load: () => import('./check.ts') },
+  check: {
+    summary: 'is this job, this Moodle, this deployment what the contract says?',
+    load: () => import('./check.ts'),
+  },
   contract: {
     summary: "the contract's documents, and what a change of them breaks",
     load: () => import('./contract.ts'),
@@ -51,7 +54,8 @@ Start here:
   offload send --recipients 5  or be Moodle
 
 offload COMMAND --help shows a command's flags with examples.
-Exit codes: 0 fine, 1 a check failed, 2 usage or configuration, 3 the emulator cannot be reached, 130 interrupted.
+Exit codes: 0 fine, 1 a check failed, 2 usage or configuration, 3 the emulator cannot be reached, 99 a load
+threshold missed, 130 interrupted.
 `
 
 /** Runs one command; the exit code is left in `process.exitCode`. */

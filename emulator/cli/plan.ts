@@ -6,7 +6,14 @@ import { flagOf, settings } from '../../load/plan/flags.ts'
 import type { Model, ModelInput } from '../../load/plan/model.ts'
 import { planOf, type Plan } from '../../load/plan/plan.ts'
 import { laidOver, readModel } from '../../load/plan/read-model.ts'
-import { bottleneckInWords, modelInWords, remedyInWords, stageRows, verdictInWords } from '../../load/plan/words.ts'
+import {
+  bottleneckInWords,
+  leastInWords,
+  modelInWords,
+  remedyInWords,
+  stageRows,
+  verdictInWords,
+} from '../../load/plan/words.ts'
 import { writtenPath } from '../kernel/yaml-path.ts'
 import { messageOf } from '../kernel/errors.ts'
 import { Failure } from './failure.ts'
@@ -55,7 +62,7 @@ export function define(command: Command): void {
     .option('--model <file>', 'all of these from a YAML file; flags win over it')
     .option('--fit <report>', 'latencies from a recorded run: the JSON report of offload load')
     .optionsGroup('How:')
-    .option('--quick', 'by arithmetic alone: in no time, and without retries that overlap')
+    .option('--quick', 'by arithmetic alone, in no time; as it is for more than 100,000 recipients')
     .option('--seed <seed>', 'other draws of the same distributions')
   withJson(command)
   examples(command, [
@@ -65,7 +72,7 @@ export function define(command: Command): void {
       'ten workers, one mail at a time each',
     ],
     ['offload plan --certificate --render-latency 80ms..200ms --store-latency 40ms --workers 20', 'with certificates'],
-    ['offload plan --model deployment.yaml --recipients 120000 --budget 1h', 'a deployment from a file'],
+    ['offload plan --model deployment.yaml --recipients 100000 --budget 1h', 'a deployment from a file'],
     ['offload plan --model deployment.yaml --fit offload-load.json', 'with the latencies of a run that was recorded'],
   ])
   command.addHelpText(
@@ -80,13 +87,14 @@ Exits 0 where the budget is kept, 99 where it is missed, 2 where the model is wr
 
 async function plan(flags: PlanFlags): Promise<void> {
   const terminal = createTerminal({ json: flags.json })
-  listenForInterruption(systemClock())
-    .happened.then(() => process.exit(130))
-    .catch(() => undefined)
   const model = modelOf(flags, terminal)
   terminal.say(modelInWords(model))
   if (terminal.live) terminal.note(`  ${foretell(model)}, by arithmetic`)
   const progress = await createProgress(terminal)
+  void listenForInterruption(systemClock()).happened.then(() => {
+    progress.stop()
+    process.exit(130)
+  })
   const planned = await planOf(model, {
     seed: flags.seed,
     quick: flags.quick,
@@ -101,7 +109,7 @@ async function plan(flags: PlanFlags): Promise<void> {
 }
 
 function say({ say: line, style }: Terminal, planned: Plan): void {
-  const { verdict, misses, remedy, hazards, outcome } = planned
+  const { verdict, misses, remedy, least, hazards, outcome } = planned
   const passed = verdict === 'pass'
   line(`\n${passed ? style('green', '✓') : style('red', '✗')} ${verdictInWords(planned)}`)
   // The first line says it of the budget.
@@ -109,6 +117,7 @@ function say({ say: line, style }: Terminal, planned: Plan): void {
   line(`  Bottleneck: ${bottleneckInWords(planned)}`)
   if (remedy !== undefined) line(`  → ${remedyInWords(remedy)}`)
   else if (!passed && planned.makespanMs > planned.budgetMs) line('  → no single setting that is known here would do')
+  if (least !== undefined) line(`  ${leastInWords(least)}`)
   for (const text of hazards) line(`  ${style('yellow', '!')} ${text}`)
   line(`\n${columns(['stage', 'limit', 'alone', 'used', 'seen'], stageRows(planned))}`)
   if (outcome !== undefined && outcome.failed + outcome.retried > 0) {

@@ -19,11 +19,12 @@ import { health } from './answers.ts'
 import { Failure } from './failure.ts'
 import { call } from './invocation.ts'
 import { examples, withJson } from './options.ts'
+import { openDeployment, withDeployment, type DeploymentOptions } from './scenario-target.ts'
 import { columns } from './table.ts'
 import { createTarget, targetUrl } from './target.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
-interface RunOptions {
+interface RunOptions extends DeploymentOptions {
   readonly all?: boolean
   readonly seed?: string
   readonly real?: boolean
@@ -51,12 +52,16 @@ export function define(command: Command): void {
     .option('--url <url>', 'on this running emulator, in real time: those that inject nothing')
     .option('--reporter <names>', 'also write reports: junit, json, or both', readReporters)
     .option('--report-dir <folder>', 'where they go', '.')
-  withJson(running)
+  withDeployment(withJson(running))
   examples(running, [
     ['offload scenario run csv-import', 'one of them'],
     ['offload scenario run --all --reporter junit', 'all of them, for CI'],
     ['offload scenario run worker-dies --seed 7', 'once more, as the last line of a failure says'],
     ['offload scenario run csv-import --url http://127.0.0.1:4566', 'on an emulator that runs already'],
+    [
+      'offload scenario run csv-import --target https://ID.execute-api.eu-west-1.amazonaws.com/prod --listen 127.0.0.1:8099 --public-url https://my-tunnel.example --i-own-this-target',
+      'on a deployment',
+    ],
     ['offload scenario run ./mine.yaml', 'one of your own'],
   ])
   running.addHelpText(
@@ -104,6 +109,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
   // Those from a file of the caller's.
   const own = new Set(names.filter((each) => each.endsWith('.yaml')).map((each) => findScenario(each).name))
   if (url !== undefined) await createTarget(url).get('/_offload/health', health)
+  const deployment = await openDeployment(options)
   const results: Reported[] = []
   const width = Math.max(...entries.map(({ name }) => name.length))
   const running = new Set<string>()
@@ -114,6 +120,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
     seed,
     real,
     on: url === undefined ? undefined : { url: targetUrl(url), token: process.env['OFFLOAD_INGEST_TOKEN'] },
+    deployment,
     began({ name }) {
       running.add(name)
       progress(`  ${[...running].join(', ')} …`)
@@ -127,7 +134,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
       if (json !== true) say(terminal, reported, width)
       if (running.size > 0) progress(`  ${[...running].join(', ')} …`)
     },
-  })
+  }).finally(() => deployment?.close())
   const failed = results.filter(({ verdict }) => verdict === 'fail').length
   const skipped = results.filter(({ verdict }) => verdict === 'skip').length
   const seconds = (clock.monotonic() - began) / 1000
@@ -146,17 +153,26 @@ async function run(names: readonly string[], options: RunOptions): Promise<void>
   process.exitCode = failed === 0 ? 0 : 1
 }
 
-const again = (name: string, { seed }: ScenarioResult, { real = false, url }: RunOptions) =>
-  call(`scenario run ${name} --seed ${seed}${real ? ' --real' : ''}${url === undefined ? '' : ` --url ${url}`}`)
+function again(name: string, { seed }: ScenarioResult, { real = false, url, target, queueUrl }: RunOptions): string {
+  const where = [
+    ...(real ? ['--real'] : []),
+    ...(url === undefined ? [] : [`--url ${url}`]),
+    ...(target === undefined ? [] : [`--target ${target}`]),
+    ...(queueUrl === undefined ? [] : [`--queue-url ${queueUrl}`]),
+  ]
+  return call(['scenario run', name, '--seed', seed, ...where].join(' '))
+}
 
 function say({ say: line, style }: Terminal, result: Reported, width: number): void {
-  const { name, verdict, account, seconds, insideSeconds, file, differences, seed } = result
+  const { name, verdict, account, seconds, insideSeconds, file, differences, unobserved, seed } = result
   const mark = { pass: style('green', '✓'), fail: style('red', '✗'), skip: style('dim', '-') }[verdict]
   const times =
     verdict === 'skip'
       ? (result.reason ?? '')
       : `${account}  ${style('dim', `${spanned(insideSeconds * 1000)} in ${seconds} s`)}`
   line(`${mark} ${name.padEnd(width)}  ${times}`)
+  const unseen = new Set(unobserved.map((path) => path.replace(/^expect\.(jobs\.[^.]+\.)?/, '')))
+  if (unseen.size > 0) line(style('dim', `    not seen from outside: ${[...unseen].join(', ')}`))
   if (verdict !== 'fail') return
   const [first] = differences
   if (first !== undefined) line(`    ${style('red', differenceInWords(file, first))}`)

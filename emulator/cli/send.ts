@@ -113,9 +113,9 @@ async function send(options: SendOptions): Promise<void> {
         },
       })
       problems.push(...watched.reasons)
-      const { job, callbacks } = watched
+      const { job } = watched
       if (job === undefined) continue
-      accounts.push(await accountOf({ target, inbox, ref, job, callbacks, seconds: secondsSince() }))
+      accounts.push(await accountOf({ target, inbox, ref, job, seconds: secondsSince() }))
       if (job.settled && job.status !== 'completed') {
         problems.push(`job ${job.job_id} ended as ${job.status}; why: ${call(`job ${job.job_id}`)}`)
       }

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { EmulatorError, messageOf } from '../kernel/errors.ts'
 import { version } from '../version.ts'
+import { isAtAws } from '../worker-process/aws.ts'
 import type { WorkerProcess, WorkerProcessOptions } from '../worker-process/worker-process.ts'
 import { readConfiguration } from './configuration.ts'
 import { Failure, type ExitCode } from './failure.ts'
@@ -153,7 +154,7 @@ function optionsOf(
   config: Config,
 ): Omit<WorkerProcessOptions, 'clock' | 'onRecovered' | 'onError'> {
   const queueUrl = urlOf('--queue-url', flags.queueUrl)
-  const atAws = /\.amazonaws\.com(\.cn)?$/.test(queueUrl.hostname)
+  const atAws = isAtAws(queueUrl.href)
   if (atAws && flags.iOwnThisTarget !== true) {
     throw new Failure(2, `${flags.queueUrl} is a queue at AWS, and whoever takes its messages takes them from others`, {
       evidence: [`their mails would go to ${flags.smtp}, and nowhere else`],
@@ -240,9 +241,12 @@ function fixOf({ code, message }: EmulatorError, { queueUrl, s3Endpoint, bucket 
     case 'aws-unreachable':
       return [`is it running? ${new URL(queueUrl).origin} must answer (offload up --worker none)`]
     case 'aws-refused':
-      return message.includes('no AWS credentials')
-        ? ['an emulator takes any: export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test']
-        : []
+      if (message.includes('no AWS credentials')) {
+        return ['an emulator takes any: export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test']
+      }
+      return message.includes('no AWS region') ? ["the emulator's is us-east-1"] : []
+    case 'smtp-host-public':
+      return ["name a Mailpit, or the emulator's inbox: --smtp 127.0.0.1:1025"]
     default:
       return []
   }
@@ -255,8 +259,8 @@ function onceInAWhile(terminal: Terminal, now: () => number): (error: unknown) =
   const said = new Map<string, number>()
   return (error) => {
     const text = error instanceof EmulatorError ? messageOf(error) : ((error as Error).stack ?? String(error))
-    // Ids of messages and requests are other ones each time.
-    const kind = text.replace(/[0-9a-f-]{16,}/g, '')
+    // Ids and counts are other ones each time.
+    const kind = text.replace(/[0-9a-f-]{16,}|\(tried \d+ times\)/g, '')
     const before = said.get(kind)
     if (before !== undefined && now() - before < repeatedAfterMs) return
     if (said.size > 100) said.clear()

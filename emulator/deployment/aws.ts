@@ -33,7 +33,12 @@ export async function createSqsClient(
   return new SQSClient({
     endpoint: origin,
     maxAttempts: 3,
-    requestHandler: { requestTimeout: timeoutMs, connectionTimeout: Math.min(timeoutMs, 5000) },
+    // Without `throwOnRequestTimeout` the SDK only warns, and waits on.
+    requestHandler: {
+      requestTimeout: timeoutMs,
+      throwOnRequestTimeout: true,
+      connectionTimeout: Math.min(timeoutMs, 5000),
+    },
     ...(known !== undefined ? { region: known } : own ? { region: 'us-east-1' } : {}),
     // An emulator takes any; real ones are for real hosts.
     ...(own ? { credentials: { accessKeyId: 'test', secretAccessKey: 'test' } } : {}),

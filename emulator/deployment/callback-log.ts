@@ -43,7 +43,7 @@ export interface CallbackLog {
   waitFor(enough: () => boolean, ms: number): Promise<boolean>
 }
 
-export const accepted = { status: 200 } as const
+const accepted = { status: 200 } as const
 
 interface Kept extends SeenCallback {
   hungUpAt: number | undefined

@@ -27,13 +27,14 @@ export async function runCanary({
   submitter: Submitter
   receiver: Pick<Receiver, 'callbacks' | 'waitFor' | 'callbackUrl' | 'listensOn'>
   mails: MailWitness
-  clock: Pick<Clock, 'monotonic'>
+  clock: Pick<Clock, 'monotonic' | 'now'>
   /** How long its callback may take, in milliseconds. */
   patienceMs: number
 }): Promise<Canary> {
   const before = receiver.callbacks().length
   const began = clock.monotonic()
   const answer = await submitter.submit(job.message())
+  const answeredAt = clock.now()
   const whole = () => toldOf(job.dialect, job.people, receiver.callbacks(job.id)).whole
   if (answer.accepted) await receiver.waitFor(whole, patienceMs)
   const waitedMs = clock.monotonic() - began
@@ -42,6 +43,7 @@ export async function runCanary({
     way: submitter.kind,
     target: submitter.url,
     answer,
+    answeredAt,
     callbacks: receiver.callbacks(job.id),
     strays: receiver
       .callbacks()

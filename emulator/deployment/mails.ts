@@ -3,7 +3,7 @@ import { createSesEventWitness } from './ses-event-mails.ts'
 import type { AwsOptions } from './aws.ts'
 import type { MailWitness } from './mail-witness.ts'
 
-export type { AboutMails, MailWitness } from './mail-witness.ts'
+export type { MailWitness } from './mail-witness.ts'
 
 export type MailWitnessKind =
   /** Mailpit, or the emulator's inbox: base URL. */

@@ -52,7 +52,8 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   })
   const at = server.address() as AddressInfo
   const listensOn = `${at.family === 'IPv6' ? `[${at.address}]` : at.address}:${at.port}`
-  const url = (options.publicUrl ?? `http://${listensOn}`).replace(/\/+$/, '')
+  const own = isWildcard(at.address) ? `127.0.0.1:${at.port}` : listensOn
+  const url = (options.publicUrl ?? `http://${own}`).replace(/\/+$/, '')
   return {
     ...log,
     url,
@@ -65,6 +66,9 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       }),
   }
 }
+
+/** Listens everywhere, and is no address to call. */
+export const isWildcard = (host: string): boolean => /^\[?(0\.0\.0\.0|::)\]?$/.test(host)
 
 async function answer(log: CallbackLog, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = []

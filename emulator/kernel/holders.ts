@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { EmulatorError } from './errors.ts'
 import { tryLock } from './lock.ts'
 
 /** A process that uses a state: it holds what it has begun (leases, callbacks), until it gives it up or dies. */
@@ -22,7 +23,12 @@ export function joinHolders({ stateFile, name }: { stateFile: string; name: stri
   const lockOf = (holder: string) => join(folder, `${holder}.lock`)
   mkdirSync(folder, { recursive: true })
   const own = tryLock(lockOf(name))
-  if (own === undefined) throw new Error(`another process is ${name} in ${folder}`)
+  if (own === undefined) {
+    throw new EmulatorError(
+      'holder-taken',
+      `another process is ${name} in ${folder}: ${stateFile} was removed while it works on it. End that process first`,
+    )
+  }
   return {
     name,
     isAlive(other) {

@@ -27,6 +27,9 @@ export const longestPoll = 20
 
 const answerWithinMs = 30_000
 
+/** More than 64 consumers that poll and what they do beside it: the SDK's own 50 would make a renewal wait for a poll. */
+const connections = { maxSockets: 256 }
+
 export const isAtAws = (url: string): boolean => /\.amazonaws\.com(\.cn)?$/.test(new URL(url).hostname)
 
 /**
@@ -42,6 +45,8 @@ export async function createAwsClients({ queueUrl, s3Endpoint, region }: AwsPlac
       connectionTimeout: 5000,
       requestTimeout: longestPoll * 1000 + answerWithinMs,
       throwOnRequestTimeout: true,
+      httpAgent: connections,
+      httpsAgent: connections,
     },
     ...(known === undefined ? {} : { region: known }),
   }

@@ -12,7 +12,7 @@ export interface S3Objects extends ObjectsPort {
   check(): Promise<void>
 }
 
-/** Requests in flight: the SDK opens 50 connections to one host. */
+/** Requests in flight. */
 const requestsAtOnce = 48
 
 const isAbsent = (error: unknown) =>

@@ -93,7 +93,9 @@ async function start(
   stops.push(() => aws.close())
   const queue = await createSqsQueue({ ...options, client: aws.sqs })
   const objects = await createS3Objects({ ...options, client: aws.s3 })
-  const [{ deadLetters }, address] = await Promise.all([queue.check(), reachSmtp(options), objects.check()])
+  const { deadLetters } = await queue.check()
+  await objects.check()
+  const address = await reachSmtp(options)
   if (options.mailpit !== undefined) await reachMailpit(options.mailpit)
 
   const store = openLedger(options.ledger, onError)
@@ -132,10 +134,18 @@ async function start(
   })
   const certificates = createCertificateRenderer({ threads: Math.min(2, availableParallelism()) })
   stops.push(() => certificates.close())
+  const name = options.queueUrl.split('/').at(-1) ?? ''
   const pool = createPool({
     store,
     clock,
-    queue,
+    queue: {
+      ...queue,
+      async deadLetter(message, reason) {
+        await queue.deadLetter(message, reason)
+        const { messageId } = message
+        await store.write(() => journal.record({ type: 'message.dead', queue: name, messageId, reason }))
+      },
+    },
     ledger,
     attempt: createAttempt({
       ids,

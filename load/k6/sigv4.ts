@@ -1,4 +1,8 @@
-import crypto from 'k6/crypto'
+/** What is needed of `k6/crypto`. */
+export interface Crypto {
+  sha256(text: string, encoding: 'hex'): string
+  hmac(algorithm: 'sha256', key: string | ArrayBuffer, text: string, encoding: 'hex' | 'binary'): string | ArrayBuffer
+}
 
 export interface AwsCredentials {
   readonly accessKeyId: string
@@ -21,7 +25,7 @@ export interface AwsRequest {
 const algorithm = 'AWS4-HMAC-SHA256'
 
 /** The headers of a POST without a query, with those that AWS Signature Version 4 adds. */
-export function signedHeaders(request: AwsRequest): Record<string, string> {
+export function signedHeaders(crypto: Crypto, request: AwsRequest): Record<string, string> {
   const { url, headers, body, region, service, credentials, now } = request
   const [, host = '', path = '/'] = /^https?:\/\/([^/]+)(\/[^?]*)?/.exec(url) ?? []
   const date = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, '')
@@ -42,7 +46,8 @@ export function signedHeaders(request: AwsRequest): Record<string, string> {
   ].join('\n')
   const scope = `${day}/${region}/${service}/aws4_request`
   const toSign = [algorithm, date, scope, crypto.sha256(canonical, 'hex')].join('\n')
-  const signature = crypto.hmac('sha256', signingKey(credentials.secretAccessKey, day, region, service), toSign, 'hex')
+  const key = signingKey(crypto, credentials.secretAccessKey, day, region, service)
+  const signature = String(crypto.hmac('sha256', key, toSign, 'hex'))
   return {
     ...headers,
     ...added,
@@ -52,14 +57,9 @@ export function signedHeaders(request: AwsRequest): Record<string, string> {
   }
 }
 
-let known: { readonly of: string; readonly key: ArrayBuffer } | undefined
-
-/** Four rounds of HMAC that stay the same for a day. */
-function signingKey(secret: string, day: string, region: string, service: string): ArrayBuffer {
-  const of = [secret, day, region, service].join('\n')
-  if (known?.of === of) return known.key
+/** Four rounds of HMAC. */
+function signingKey(crypto: Crypto, secret: string, ...scope: readonly string[]): ArrayBuffer {
   let key: string | ArrayBuffer = `AWS4${secret}`
-  for (const part of [day, region, service, 'aws4_request']) key = crypto.hmac('sha256', key, part, 'binary')
-  known = { of, key: key as ArrayBuffer }
-  return known.key
+  for (const part of [...scope, 'aws4_request']) key = crypto.hmac('sha256', key, part, 'binary')
+  return key as ArrayBuffer
 }

@@ -1,5 +1,5 @@
 /** Recipients a second, before and after a spike: what 50,000 in half an hour are. */
-export const baseRate = 28
+const baseRate = 28
 const spikeFactor = 10
 
 /** A stretch of a spike run: its messages, and how they arrive. */
@@ -27,7 +27,13 @@ export function spikePhases({ durationMs, batch }: { readonly durationMs: number
 }
 
 /** Of all phases together. */
-export function spikeRecipients({ durationMs, batch }: { readonly durationMs: number; readonly batch: number }): number {
+export function spikeRecipients({
+  durationMs,
+  batch,
+}: {
+  readonly durationMs: number
+  readonly batch: number
+}): number {
   const size = Math.min(batch, 20)
   return spikePhases({ durationMs, batch: size }).reduce((sum, { messages }) => sum + messages * size, 0)
 }

@@ -1,4 +1,5 @@
 import { sleep } from 'k6'
+import crypto from 'k6/crypto'
 import http from 'k6/http'
 import { Counter, Trend } from 'k6/metrics'
 import { messageOf, rangeOf } from './bodies.ts'
@@ -89,7 +90,7 @@ function send(settings: Settings, credentials: AwsCredentials, index: number, ta
       MessageBody: body,
       ...(given.length === 0 ? {} : { MessageAttributes: Object.fromEntries(given) as object }),
     })
-    const headers = signedHeaders({
+    const headers = signedHeaders(crypto, {
       url: settings.queueUrl,
       headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
       body: call,

@@ -10,6 +10,8 @@ export interface Change {
   readonly to: number
   /** Times are milliseconds: the mean. */
   readonly unit: 'per second' | 'per day' | 'recipients' | 'workers' | 'at once' | 'milliseconds'
+  /** Another setting that would do as well, by arithmetic. */
+  readonly or?: { readonly setting: string; readonly to: number }
 }
 
 export interface Mended {
@@ -114,19 +116,28 @@ function changeOf(model: Model, stage: string, allowedMs: number): Change | unde
   }
 }
 
-/** More workers; where a single message takes too long, more recipients at once in each. */
+/** More workers, or more recipients at once in each; where a single message takes too long, only these. */
 function workersFor(model: Model, allowedMs: number): Change | undefined {
   const { workers, ingest } = model
   const rounds = Math.floor(allowedMs / messageTimeOf(model))
-  const to = rounds < 1 ? Infinity : Math.ceil(messagesOf(model) / rounds)
-  if (to > workers.count && to <= mostWorkers) {
-    return { setting: 'workers.count', from: workers.count, to, unit: 'workers' }
-  }
+  const count = rounds < 1 ? Infinity : Math.ceil(messagesOf(model) / rounds)
   const chain = Object.values(chainOf(model)).reduce((sum, ms) => sum + ms, 0)
   const perMessage = allowedMs / Math.ceil(messagesOf(model) / workers.count) - meanOf(model.queue.receive)
   const slots = Math.max(slotsOf(model) + 1, Math.ceil((Math.min(ingest.batch, model.recipients) * chain) / perMessage))
-  if (perMessage <= 0 || slots > Math.min(ingest.batch, mostAtOnce)) return undefined
-  return { setting: 'workers.at_once', from: workers.at_once, to: slots, unit: 'at once' }
+  const atOnce =
+    perMessage > 0 && slots <= Math.min(ingest.batch, mostAtOnce)
+      ? { setting: 'workers.at_once', to: slots }
+      : undefined
+  if (count > workers.count && count <= mostWorkers) {
+    return {
+      setting: 'workers.count',
+      from: workers.count,
+      to: count,
+      unit: 'workers',
+      ...(atOnce === undefined ? {} : { or: atOnce }),
+    }
+  }
+  return atOnce && { ...atOnce, from: workers.at_once, unit: 'at once' }
 }
 
 /** 27.78 → 28; 4.167 → 4.2. */

@@ -32,6 +32,21 @@ export function meanOf(distribution: Distribution): number {
   }
 }
 
+/** What all but a share of them stay under; `share` from 0.5 on. */
+export function quantileOf(distribution: Distribution, share: number): number {
+  switch (distribution.kind) {
+    case 'constant':
+      return distribution.ms
+    case 'uniform':
+      return distribution.from + (distribution.to - distribution.from) * share
+    case 'lognormal': {
+      // An approximation of the normal quantile, good to a hundredth.
+      const z = 5.5556 * (1 - ((1 - share) / share) ** 0.1186)
+      return distribution.median * Math.exp(distribution.sigma * z)
+    }
+  }
+}
+
 /** The same form with another mean. */
 export function scaled(distribution: Distribution, mean: number): Distribution {
   const before = meanOf(distribution)

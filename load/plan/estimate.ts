@@ -1,4 +1,4 @@
-import { meanOf } from './distribution.ts'
+import { meanOf, quantileOf } from './distribution.ts'
 import { messagesOf, slotsOf, submissionOf, type Model } from './model.ts'
 
 /** What can be the bottleneck. The worker's own time is `certificate`, `object store` or `mail call` where one of them is most of it. */
@@ -34,9 +34,6 @@ export interface Estimate {
 /** The retry schedule of the contract: after the end of the pass in which it failed. */
 export const retryScheduleMs = [5000, 30_000, 120_000] as const
 
-/** From the last outcome to its callback's first attempt, as the emulator waits. */
-export const callbackDelayMs = 1000
-
 const day = 86_400_000
 
 /** The mean of 1, e, e², … attempts, of which there are at most four. */
@@ -55,7 +52,15 @@ export function chainOf({ certificate, mail }: Model) {
 /** What a worker needs for a whole message, without waiting for the mail rate. */
 export function messageTimeOf(model: Model, recipients = Math.min(model.ingest.batch, model.recipients)): number {
   const { certificate, 'object store': store, 'mail call': mail } = chainOf(model)
-  return meanOf(model.queue.receive) + (recipients * (certificate + store + mail)) / slotsOf(model)
+  const slots = Math.min(slotsOf(model), recipients)
+  return meanOf(model.queue.receive) + (recipients * (certificate + store + mail)) / slots + slowestOf(model, slots)
+}
+
+/** By how much the slowest of those that are done at once is later than the mean: a message waits for it. */
+function slowestOf({ certificate, mail }: Model, slots: number): number {
+  if (slots === 1) return 0
+  const calls = [mail.latency, ...(certificate === undefined ? [] : [certificate.render, certificate.store])]
+  return Math.max(...calls.map((call) => Math.max(0, quantileOf(call, slots / (slots + 1)) - meanOf(call))))
 }
 
 /** All messages, as many at once as there are workers; the last may be smaller. */
@@ -99,14 +104,15 @@ export function estimate(model: Model): Estimate {
   // What is before the slowest begins, and after it has ended.
   const first = meanOf(submissionOf(model))
   const startUp = meanOf(workers.start_up)
-  const last = callbackDelayMs + meanOf(callback.latency)
+  const last = meanOf(callback.latency)
   const around = (name: StageName) =>
     (name === 'ingest' ? 0 : first) +
     (name === 'start-up' || name === 'ingest' ? 0 : startUp) +
     (name === 'ingest' || name === 'callback' ? messageTime : 0) +
     (name === 'mail rate' ? messageTime / Math.max(1, Math.min(ingest.batch, recipients) / slotsOf(model)) : 0) +
     (name === 'retries' ? 0 : retries) +
-    last
+    (name === 'callback' ? 0 : last) +
+    callback.delay
   return {
     makespanMs: Math.max(...stages.map(({ name, aloneMs }) => aloneMs + around(name))),
     stages,
@@ -118,10 +124,12 @@ export function estimate(model: Model): Estimate {
   }
 }
 
-/** Callbacks: one a pass, and the retried of a message are a pass more. */
+/** Callbacks: one a pass; the retried of a message are a pass more, and its bounces, which come later, have one together. */
 export function passesOf(model: Model): number {
   const { recipients, ingest, mail } = model
-  return messagesOf(model) * (1 + retriesOf(mail.error_rate, Math.min(ingest.batch, recipients)).passes)
+  const batch = Math.min(ingest.batch, recipients)
+  const bounced = 1 - (1 - mail.bounce_rate) ** batch
+  return messagesOf(model) * (1 + retriesOf(mail.error_rate, batch).passes + bounced)
 }
 
 /** How often a message of so many recipients comes again, and how long its last recipient waits for it, mostly. */

@@ -56,7 +56,8 @@ export function fit(text: string): Fitted {
       notes.push(`${name}: left out, ${seen.count} samples are too few (${leastSamples} are needed)`)
       return undefined
     }
-    const { p50, p95 } = seen
+    const p50 = thousandths(seen.p50)
+    const p95 = thousandths(seen.p95)
     notes.push(`${name}: p50 ${ms(p50)}, p95 ${ms(p95)} of ${seen.count}`)
     if (p50 === 0) return ms(p95 / 2)
     return { p50: ms(p50), p95: ms(Math.max(p50, Math.min(p95, p50 * 100))) }
@@ -86,7 +87,8 @@ export function fit(text: string): Fitted {
   }
 }
 
-const ms = (value: number) => `${value.toFixed(3).replace(/\.?0+$/, '')}ms`
+const thousandths = (value: number) => Math.round(value * 1000) / 1000
+const ms = (value: number) => `${thousandths(value)}ms`
 
 /**
  * From outside nobody sees a worker's calls, but how many recipients all workers did in a second: their own time for one

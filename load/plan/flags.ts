@@ -21,11 +21,10 @@ export const settings = [
   ['certificate.render', '--render-latency <d>', 'of one certificate'],
   ['certificate.store', '--store-latency <d>', 'of storing it'],
   ['callback.latency', '--callback-latency <d>', "until Moodle's answer"],
+  ['callback.delay', '--callback-delay <time>', 'from an outcome to its callback'],
   ['callback.at_once', '--callbacks-at-once <n>', 'callbacks on their way at once (default 4)'],
   ['callback.error_rate', '--callback-error-rate <share>', 'callbacks that Moodle answers with 503'],
 ] as const
-
-export type Setting = (typeof settings)[number][0]
 
 /** `--mail-rate` for `mail.rate`. */
 export const flagOf = (setting: string): string | undefined =>

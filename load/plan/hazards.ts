@@ -6,6 +6,9 @@ import { percent } from './stages.ts'
 /** The share of callbacks that has to arrive. */
 const leastDelivered = 0.99
 
+/** The share of recipients that may fail or bounce. */
+const mostFailed = 0.05
+
 /** From where SES looks at an account, and from where it may stop it. */
 const bounceRates = { reviewed: 0.05, paused: 0.1 } as const
 
@@ -14,7 +17,7 @@ const longestHeld = ({ workers }: Model, { messageMs }: Estimate, played: Simula
   (played?.worker.held ?? [messageMs]).reduce((a, b) => Math.max(a, b), 0) * workers.messages
 
 export interface Miss {
-  readonly what: 'budget' | 'timeout' | 'callbacks'
+  readonly what: 'budget' | 'timeout' | 'callbacks' | 'failures'
   readonly text: string
 }
 
@@ -36,17 +39,30 @@ export function findMisses(model: Model, by: Estimate, played: Simulated | undef
         `it begins again and again. Smaller batches (ingest.batch ${Math.max(1, Math.floor((model.ingest.batch * timeout) / held))}), or a longer timeout`,
     )
   }
-  if (played !== undefined) {
-    const { delivered, dead } = played.callbacks
-    const share = delivered / Math.max(1, delivered + dead)
-    if (share < leastDelivered) {
-      miss(
-        'callbacks',
-        `${percentOf(share)} of the callbacks arrive, 99 % have to: ${dead} are given up after 4 attempts`,
-      )
-    }
+  const failed = failedShare(model, played)
+  if (failed > mostFailed) {
+    miss('failures', `${percentOf(failed)} of the recipients fail or bounce, at most ${percent(mostFailed)} may`)
+  }
+  const delivered = deliveredShare(model, played)
+  if (delivered < leastDelivered) {
+    miss(
+      'callbacks',
+      `${percentOf(delivered)} of the callbacks arrive, ${percent(leastDelivered)} have to: the others are given up after 4 attempts`,
+    )
   }
   return misses
+}
+
+function failedShare({ recipients, mail }: Model, played: Simulated | undefined): number {
+  if (played !== undefined) return played.failed / recipients
+  const unmailed = mail.error_rate ** 4
+  return unmailed + (1 - unmailed) * mail.bounce_rate
+}
+
+function deliveredShare({ callback }: Model, played: Simulated | undefined): number {
+  if (played === undefined) return 1 - callback.error_rate ** 4
+  const { delivered, dead } = played.callbacks
+  return delivered / Math.max(1, delivered + dead)
 }
 
 /** What would go wrong in the real thing, though the time is kept. */

@@ -30,8 +30,11 @@ const time = (most: number, words: string) =>
 
 const latency = distribution.default({ kind: 'constant', ms: 0 })
 
-/** Nobody's run of this kind is bigger; the simulation keeps all of it in memory. */
-const mostRecipients = 500_000
+/** Of these only so many are simulated; the arithmetic has no end. */
+const mostRecipients = 100_000_000
+
+/** The simulation keeps all of it in memory, about 17 KB a recipient. */
+export const mostSimulated = 100_000
 
 /** A message holds a megabyte: about so many recipients. */
 export const largestBatch = 2000
@@ -95,6 +98,8 @@ export const modelSchema = z.strictObject({
   callback: z
     .strictObject({
       latency,
+      /** From an outcome to its callback's first attempt. */
+      delay: duration.refine((value) => value <= 86_400_000, 'must be at most 24h').default(0),
       /** Callbacks on their way at once. */
       at_once: whole(1, mostAtOnce).default(4),
       /** Of attempts, that Moodle answers with 503. */

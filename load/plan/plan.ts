@@ -1,7 +1,7 @@
 import { leastOf, mend, type Change, type Mended } from './advice.ts'
 import { estimate, type Estimate, type StageName } from './estimate.ts'
 import { findHazards, findMisses, type Miss } from './hazards.ts'
-import type { Model } from './model.ts'
+import { mostSimulated, type Model } from './model.ts'
 import type { Simulated } from './simulate.ts'
 import { createSimulator } from './simulator.ts'
 import { measuredStages, type MeasuredStage } from './stages.ts'
@@ -21,7 +21,7 @@ export interface Plan {
   readonly budgetMs: number
   /** From the first submission to the last callback. */
   readonly makespanMs: number
-  /** False where waiting for it would be pointless: by arithmetic it takes days. */
+  /** False where it is by arithmetic alone: it was asked for, it takes more than a day or no time at all, or they are more than 100,000. */
   readonly simulated: boolean
   /** What the arithmetic alone says. */
   readonly estimateMs: number
@@ -64,7 +64,8 @@ export async function planOf(given: Model, options: PlanOptions = {}): Promise<P
   const simulate = createSimulator()
   let runs = 0
   const run: Run = async (which, by) => {
-    if (quick || by.makespanMs > longestSimulatedMs) return undefined
+    if (quick || by.makespanMs > longestSimulatedMs || which.recipients > mostSimulated || isIdle(which, by))
+      return undefined
     const of = ++runs
     return await simulate(which, { seed, onProgress: onProgress && ((done, total) => onProgress({ of, done, total })) })
   }
@@ -99,6 +100,10 @@ export async function planOf(given: Model, options: PlanOptions = {}): Promise<P
     model,
   }
 }
+
+/** Nothing takes any time or fails: there is nothing to see. */
+const isIdle = ({ mail, callback }: Model, { makespanMs }: Estimate) =>
+  makespanMs === 0 && mail.error_rate + mail.bounce_rate + callback.error_rate === 0
 
 type Run = (model: Model, by: Estimate) => Promise<Simulated | undefined>
 

@@ -47,6 +47,7 @@ export async function simulate(model: Model, { seed, onProgress }: SimulateOptio
     around,
     job_batch_size: ingest.batch,
     callback_concurrency: callback.at_once,
+    callback_delay: callback.delay / 1000,
     ...(mail.rate === undefined ? {} : { worker_mail_rate: mail.rate }),
     ...(mail.daily_quota === undefined ? {} : { worker_daily_quota: Math.max(1, mail.daily_quota - mail.sent_today) }),
     faults: rulesOf(model),
@@ -92,34 +93,35 @@ export async function simulate(model: Model, { seed, onProgress }: SimulateOptio
 /** What fails and takes time beside the worker's own calls, as fault rules. The first that fits wins. */
 function rulesOf(model: Model): RuleInput[] {
   const { mail, callback } = model
-  const failing = (at: string, rate: number, code: number): RuleInput[] =>
-    rate === 0
-      ? []
-      : [...retryScheduleMs.keys(), retryScheduleMs.length].toReversed().map((retries) => ({
-          name: `${at} fails ${retries + 1} times`,
-          at,
-          // A share chooses recipients, not attempts: so many of them fail so often in a row.
-          when:
-            retries === retryScheduleMs.length
-              ? { share: rate ** (retries + 1) }
-              : { share: rate ** (retries + 1) * (1 - rate), times: retries + 1 },
-          // oxlint-disable-next-line unicorn/no-thenable -- the rule's own name for it
-          then: { error: code },
-        }))
+  const failing = (at: string, rate: number, code: number): RuleInput[] => {
+    if (rate === 0) return []
+    // A share chooses recipients, not attempts: so many of them fail so often in a row.
+    const inARow = retryScheduleMs.map((_, nth) =>
+      rule(`${at} ${nth + 1} times`, at, { error: code }, { share: rate ** (nth + 1) * (1 - rate), times: nth + 1 }),
+    )
+    const always = rule(`${at} always`, at, { error: code }, { share: rate ** (retryScheduleMs.length + 1) })
+    return [always, ...inARow.toReversed()]
+  }
   const slow = (at: string, latency: Distribution): RuleInput[] =>
-    // oxlint-disable-next-line unicorn/no-thenable -- the rule's own name for it
-    isZero(latency) ? [] : [{ name: `${at} takes its time`, at, then: { delay: delayOf(latency) } }]
+    isZero(latency) ? [] : [rule(`${at} takes its time`, at, { delay: delayOf(latency) })]
   return [
     ...slow('ingest.submit', submissionOf(model)),
     ...failing('worker.mail', mail.error_rate, 451),
     ...(mail.bounce_rate === 0
       ? []
-      : // oxlint-disable-next-line unicorn/no-thenable -- the rule's own name for it
-        [{ name: 'bounces', at: 'worker.mail', when: { share: mail.bounce_rate }, then: { bounce: 'hard' } } as const]),
+      : [rule('bounces', 'worker.mail', { bounce: 'hard' }, { share: mail.bounce_rate })]),
     ...failing('callback.attempt', callback.error_rate, 503),
     ...slow('callback.attempt', callback.latency),
   ]
 }
+
+const rule = (name: string, at: string, effect: RuleInput['then'], when: RuleInput['when'] = {}): RuleInput => ({
+  name,
+  at,
+  when,
+  // oxlint-disable-next-line unicorn/no-thenable -- the rule's own name for it
+  then: effect,
+})
 
 const inMilliseconds = (ms: number) => `${ms.toFixed(3)}ms`
 

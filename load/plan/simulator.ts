@@ -4,14 +4,16 @@ import type { Model } from './model.ts'
 import type { ThreadAnswer, ThreadRequest } from './simulate-thread.ts'
 import { simulate, type Simulated, type SimulateOptions } from './simulate.ts'
 
-/** Fewer are simulated before a thread has started. */
+/** Fewer are simulated before a thread has started; two runs of more would fill the memory of a small machine. */
 const leastForThread = 5000
+const mostForThread = 60_000
 
-/** Runs simulations: long ones each in a thread of its own, short ones here, one after the other. */
+/** Runs simulations: each in a thread of its own, or, where that is not worth it or too much, here, one after the other. */
 export function createSimulator({ threads = availableParallelism() > 1 } = {}) {
   let last: Promise<unknown> = Promise.resolve()
   return (model: Model, options: SimulateOptions): Promise<Simulated> => {
-    if (threads && model.recipients >= leastForThread) return inThread(model, options)
+    if (threads && model.recipients >= leastForThread && model.recipients <= mostForThread)
+      return inThread(model, options)
     // Two virtual clocks in one process would wait for each other.
     const run = last.then(() => simulate(model, options))
     last = run.catch(() => undefined)

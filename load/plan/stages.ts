@@ -60,14 +60,14 @@ function measured(name: StageName, model: Model, played: Simulated): Pick<Measur
         seen: `${callbacks.attempts} callbacks`,
       }
     case 'start-up':
-      return { used: used(worker.startUp / (workers.count * span)) }
+      return { used: null }
     case 'retries':
       return { used: null, ...(played.retried === 0 ? {} : { seen: `${played.retried} attempts failed` }) }
   }
 }
 
 /** Of unsorted numbers; 0 of none. */
-export function percentile(values: readonly number[], share: number): number {
+function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }

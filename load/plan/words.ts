@@ -7,7 +7,7 @@ import type { Plan, Remedy } from './plan.ts'
 import { percent } from './stages.ts'
 
 /** `50,000`. */
-export const counted = (value: number): string => value.toLocaleString('en-US')
+const counted = (value: number): string => value.toLocaleString('en-US')
 
 /** What was asked, in one line. */
 export function modelInWords(model: Model): string {
@@ -39,10 +39,10 @@ export function bottleneckInWords({ bottleneck, stages }: Plan): string {
   return `${name} (${limit})${filled}${seen === undefined ? '' : `: ${seen}`}`
 }
 
-/** `--mail-rate 28 (now 14)`. */
-export function changeInWords({ setting, from, to, unit }: Change): string {
+/** `--mail-rate 28 (now 14)`, `--workers 14 (now 4; or --at-once 4)`. */
+function changeInWords({ setting, from, to, unit, or }: Change): string {
   const value = (amount: number) => (unit === 'milliseconds' ? `${Number(amount.toPrecision(3))}ms` : String(amount))
-  return `${flagOf(setting) ?? setting} ${value(to)} (now ${value(from)})`
+  return `${flagOf(setting) ?? setting} ${value(to)} (now ${value(from)}${or === undefined ? '' : `; or ${flagOf(or.setting) ?? or.setting} ${or.to}`})`
 }
 
 /** `--mail-rate 28 (now 14): 29.8 minutes, simulated`. */

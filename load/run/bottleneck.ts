@@ -1,3 +1,4 @@
+import type { GroupFigures } from './figures.ts'
 import { number, time } from './words.ts'
 
 /** A point of a run: counts so far. `at`: milliseconds from the first submission. */
@@ -36,6 +37,7 @@ export function bottleneckOf({
   budgetMs,
   mailRate,
   submitRate,
+  stages = {},
 }: {
   readonly samples: readonly Sample[]
   readonly recipients: number
@@ -44,12 +46,20 @@ export function bottleneckOf({
   readonly mailRate?: { readonly perSecond: number; readonly setting: string } | undefined
   /** Recipients a second that were submitted at most. */
   readonly submitRate: number
+  readonly stages?: GroupFigures['stages']
 }): { reason: string; fix: string } | undefined {
   const seen = steadyRate(samples)
   if (seen === undefined) return undefined
   const needed = recipients / (budgetMs / 1000)
   const takes = time((recipients / seen) * 1000)
   const at = `${number(seen, seen < 100 ? 1 : 0)} recipients a second take ${takes}, ${number(needed, 1)} a second are needed`
+  const { mail, callback } = stages
+  if (callback !== undefined && callback.p95 > 1000 && callback.p95 > (mail?.p95 ?? 0)) {
+    return {
+      reason: `the callbacks are the bottleneck: p95 comes ${time(callback.p95)} after its mail, the slowest ${time(callback.max)}`,
+      fix: 'send more callbacks at once, and look at the answers that the first attempts got',
+    }
+  }
   if (mailRate !== undefined && seen <= mailRate.perSecond * 1.1 && seen >= mailRate.perSecond * 0.8) {
     return {
       reason: `the mail rate (${mailRate.setting}: ${number(mailRate.perSecond)} a second) is the bottleneck; ${at}`,

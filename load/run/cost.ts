@@ -34,7 +34,7 @@ export interface Cost {
   readonly asOf: string
 }
 
-export const certificateBytes = 17_000
+const certificateBytes = 17_000
 /** As a worker of 512 MB takes for certificate, object and mail, where nobody has measured it. */
 export const usualUsage = { batchSize: 10, secondsEach: 0.15, memoryMb: 512 } as const
 
@@ -52,7 +52,14 @@ export function costOf(usage: Usage, prices: Prices): Cost {
   const seconds = recipients * usage.secondsEach
   const lines: CostLine[] = [
     ...(gateway > 0
-      ? [{ service: 'API Gateway' as const, what: 'submissions', requests: gateway, price: gateway * prices.api_gateway.request }]
+      ? [
+          {
+            service: 'API Gateway' as const,
+            what: 'submissions',
+            requests: gateway,
+            price: gateway * prices.api_gateway.request,
+          },
+        ]
       : []),
     { service: 'SQS', what: 'send, receive, delete', requests: queue, price: queue * prices.sqs.request },
     ...(events > 0
@@ -70,8 +77,7 @@ export function costOf(usage: Usage, prices: Prices): Cost {
             service: 'S3' as const,
             what: 'certificates, kept for a month',
             requests: recipients,
-            price:
-              recipients * prices.s3.put + ((recipients * certificateBytes) / 1e9) * prices.s3.gigabyte_month,
+            price: recipients * prices.s3.put + ((recipients * certificateBytes) / 1e9) * prices.s3.gigabyte_month,
           },
         ]
       : []),

@@ -49,7 +49,10 @@ export async function mailsIn(inbox: string): Promise<number | undefined> {
 export function createControl(base: string, token: string) {
   const ask = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {
     try {
-      const answer = await fetch(`${base}${path}`, { headers: { authorization: `Bearer ${token}` }, redirect: 'manual' })
+      const answer = await fetch(`${base}${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+        redirect: 'manual',
+      })
       if (!answer.ok) {
         await answer.arrayBuffer()
         return undefined
@@ -70,7 +73,7 @@ export function createControl(base: string, token: string) {
     /** When each recipient's mail was sent, by key; epoch milliseconds. */
     async sentTimes(id: string | number, tenant: number): Promise<Map<string, number>> {
       const times = new Map<string, number>()
-      for (let after: number | null = 0; after !== null; ) {
+      for (let after: number | null = 0; after !== null;) {
         const page: z.output<typeof recipientPage> | undefined = await ask(
           `${jobPath(id, tenant, '/recipients')}&limit=1000&after=${after}`,
           recipientPage,

@@ -8,7 +8,8 @@ import { number, time } from './words.ts'
 /** 95 of 100 of the quiet tenant's recipients are told within this, whatever the noisy one does. */
 const quietMs = 30_000
 
-const waitingAt = ({ submitted, sent, failed, mailed }: Sample) => Math.max(0, submitted - Math.max(sent + failed, mailed ?? 0))
+const waitingAt = ({ submitted, sent, failed, mailed }: Sample) =>
+  Math.max(0, submitted - Math.max(sent + failed, mailed ?? 0))
 
 /** What a scenario asks beyond what holds for all. */
 export function extraFindings(plan: LoadPlan, samples: readonly Sample[], groups: readonly GroupFigures[]): Finding[] {
@@ -34,7 +35,11 @@ function recovery(plan: LoadPlan, samples: readonly Sample[]): Finding {
   const seen = `${number(most)} recipients waited at most`
   if (gone === undefined) return { ...common, verdict: 'fail', reason: `${seen}, and it was not gone at the end` }
   const took = Math.max(0, gone.at - end)
-  return { ...common, verdict: took <= plan.durationMs ? 'pass' : 'fail', reason: `${seen}, gone ${time(took)} after the spike` }
+  return {
+    ...common,
+    verdict: took <= plan.durationMs ? 'pass' : 'fail',
+    reason: `${seen}, gone ${time(took)} after the spike`,
+  }
 }
 
 function quiet(figures: GroupFigures | undefined): Finding {
@@ -45,6 +50,9 @@ function quiet(figures: GroupFigures | undefined): Finding {
     level: 'required',
     ...(total === undefined
       ? { verdict: 'unobserved', reason: 'none of them was told' }
-      : { verdict: total.p95 <= quietMs ? 'pass' : 'fail', reason: `p95 is ${time(total.p95)}, the slowest ${time(total.max)}` }),
+      : {
+          verdict: total.p95 <= quietMs ? 'pass' : 'fail',
+          reason: `p95 is ${time(total.p95)}, the slowest ${time(total.max)}`,
+        }),
   }
 }

@@ -18,7 +18,13 @@ export const stageWords: Readonly<Record<StageName, string>> = {
 export interface GroupFigures {
   readonly name: string
   readonly recipients: number
-  readonly messages: { readonly waiting: number; readonly begun: number; readonly accepted: number; readonly refused: number; readonly unknown: number }
+  readonly messages: {
+    readonly waiting: number
+    readonly begun: number
+    readonly accepted: number
+    readonly refused: number
+    readonly unknown: number
+  }
   /** Recipients whose message was taken. */
   readonly accepted: number
   readonly sent: number
@@ -63,7 +69,11 @@ export function figuresOf(
   group: Group,
   tally: Tally,
   mails: MailCount,
-  { budgetMs, excludedMs = 0, mailTimes }: { budgetMs: number; excludedMs?: number; mailTimes?: Float64Array | undefined },
+  {
+    budgetMs,
+    excludedMs = 0,
+    mailTimes,
+  }: { budgetMs: number; excludedMs?: number; mailTimes?: Float64Array | undefined },
 ): GroupFigures {
   const { totals } = tally
   const first = tally.firstSubmitAt()

@@ -12,11 +12,11 @@ export interface K6 {
   readonly version: string
 }
 
-export const k6Version = '2.2.0'
+const k6Version = '2.2.0'
 const image = `grafana/k6:${k6Version}`
 
 /** What to do where there is none. */
-export const howToGetK6 = [
+const howToGetK6 = [
   `with Go: go install go.k6.io/k6/v2@v${k6Version} (then it is in $(go env GOPATH)/bin)`,
   'or a package: brew install k6, winget install k6, https://grafana.com/docs/k6/latest/set-up/install-k6/',
   `or start Docker: ${image} is used where k6 is not on the PATH`,

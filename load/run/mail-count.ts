@@ -28,7 +28,7 @@ export interface MailCounter {
 }
 
 /** The part of a run's addresses that no other run's have. */
-export const labelOf = ({ run, address }: Pick<Run, 'run' | 'address'>): string =>
+const labelOf = ({ run, address }: Pick<Run, 'run' | 'address'>): string =>
   (address.split('{n}')[0] ?? '').replaceAll('{run}', String(run))
 
 export function createMailCounter(by: MailsBy, groups: readonly Pick<Run, 'run' | 'address'>[]): MailCounter {
@@ -44,7 +44,12 @@ export function createMailCounter(by: MailsBy, groups: readonly Pick<Run, 'run' 
     look: async () => void (await witness.count({ label: labels[0] ?? '' })),
     async count(group) {
       const found = await witness.find({ label: labelOf(group) })
-      return found.observed ? counted(group, found.mails.map(({ address }) => address)) : found
+      return found.observed
+        ? counted(
+            group,
+            found.mails.map(({ address }) => address),
+          )
+        : found
     },
     close: () => witness.close(),
   }

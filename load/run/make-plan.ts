@@ -96,7 +96,9 @@ export function makePlan(request: LoadRequest): LoadPlan {
   const lowest = Math.min(28, request.rate ?? 28)
   const highest = request.rate ?? (safety.loopback ? usualHighest : lowest * 2)
   const size = scenario === 'spike' ? Math.min(batch, 20) : scenario === 'ingest' ? Math.min(batch, 10) : batch
-  const calls = rising ? risesOf({ durationMs: request.durationMs, highest, lowest }).reduce((sum, each) => sum + each.calls, 0) : 0
+  const calls = rising
+    ? risesOf({ durationMs: request.durationMs, highest, lowest }).reduce((sum, each) => sum + each.calls, 0)
+    : 0
   const plan: LoadPlan = {
     scenario,
     recipients: scenario === 'ingest' ? calls * size : scenario === 'callbacks' ? calls : recipients,
@@ -146,13 +148,18 @@ function settingsOf({ mailRate, faults, scenario }: LoadRequest): ConfigInput {
 }
 
 function refuseOwnSettings({ mailRate, faults }: LoadRequest): void {
-  if (mailRate !== undefined) refuse('--mail-rate is for an emulator that is started here: set it where the target is started')
+  if (mailRate !== undefined)
+    refuse('--mail-rate is for an emulator that is started here: set it where the target is started')
   if (faults !== undefined) refuse('--faults is for an emulator that is started here: offload faults set FILE --url …')
 }
 
 /** A message that the way in cannot take is told before anything is sent. */
 function refuseOversize(plan: LoadPlan): void {
-  const { body } = messageOf({ ...plan, callbackUrl: 'https://moodle.example.org/local/manireports/callback' }, 0, new Date(0).toISOString())
+  const { body } = messageOf(
+    { ...plan, callbackUrl: 'https://moodle.example.org/local/manireports/callback' },
+    0,
+    new Date(0).toISOString(),
+  )
   const bytes = Buffer.byteLength(body)
   if (bytes <= largest[plan.way]) return
   refuse(

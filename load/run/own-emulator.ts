@@ -34,14 +34,16 @@ export async function startOwnEmulator(settings: ConfigInput): Promise<OwnEmulat
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => void (said = `${said}${chunk}`.slice(-4000)))
   const ended = once(child, 'exit')
   const lines = createInterface({ input: child.stdout })
-  const ready = await Promise.race([
-    once(lines, 'line') as Promise<[string]>,
-    ended.then(() => undefined),
-  ])
+  const ready = await Promise.race([once(lines, 'line') as Promise<[string]>, ended.then(() => undefined)])
   if (ready === undefined) {
     throw new EmulatorError('no-emulator', `the emulator did not start: ${said.trim() || `exit ${child.exitCode}`}`)
   }
-  const { url, inbox, queueUrl, pid } = JSON.parse(ready[0]) as { url: string; inbox: string; queueUrl: string; pid: number }
+  const { url, inbox, queueUrl, pid } = JSON.parse(ready[0]) as {
+    url: string
+    inbox: string
+    queueUrl: string
+    pid: number
+  }
   return {
     url,
     inbox,

@@ -7,7 +7,9 @@ import { EmulatorError } from '../../emulator/kernel/errors.ts'
 const price = z.number().min(0)
 
 const schema = z.strictObject({
-  as_of: z.union([z.string(), z.date()]).transform((day) => (day instanceof Date ? day.toISOString().slice(0, 10) : day)),
+  as_of: z
+    .union([z.string(), z.date()])
+    .transform((day) => (day instanceof Date ? day.toISOString().slice(0, 10) : day)),
   currency: z.string(),
   region: z.string(),
   ses: z.strictObject({ mail: price, attachment_gigabyte: price, event: price }),

@@ -21,6 +21,8 @@ export interface RunFolder {
   write(line: RunLine): void
   lines(): RunLine[]
   plan(): LoadPlan
+  /** The plan as it turned out. */
+  keep(plan: LoadPlan): void
   /** Nothing is left to go on with: what only a resumption needs is thrown away. */
   finish(): void
 }
@@ -49,6 +51,7 @@ function open(path: string, id: string): RunFolder {
           }
         })
     },
+    keep: (plan) => writeFileSync(file(planFile), `${JSON.stringify(plan, null, 2)}\n`),
     plan: () => JSON.parse(readFileSync(file(planFile), 'utf8')) as LoadPlan,
     finish() {
       for (const name of ['state', linesFile, 'messages.json']) rmSync(file(name), { recursive: true, force: true })
@@ -60,8 +63,9 @@ function open(path: string, id: string): RunFolder {
 export function createRunFolder(base: string, id: string, plan: LoadPlan): RunFolder {
   const path = join(base, id)
   mkdirSync(path, { recursive: true })
-  writeFileSync(join(path, planFile), `${JSON.stringify(plan, null, 2)}\n`)
-  return open(path, id)
+  const folder = open(path, id)
+  folder.keep(plan)
+  return folder
 }
 
 /** The folder of a run that was interrupted, by its path or its id. Throws EmulatorError `no-run`. */

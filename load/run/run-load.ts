@@ -27,25 +27,26 @@ export interface LoadDeps {
   readonly onProgress: (progress: Progress) => void
   /** What happens, in words. */
   readonly say: (text: string) => void
-  /** Before anything is sent to a target that was named; throws where it is not to be loaded. */
-  readonly before?: (reached: Reached) => Promise<void>
+  /** Before anything is sent to a target that was named: throws where it is not to be loaded. Where it has listened, the run listens, too. */
+  readonly before?: (reached: Reached) => Promise<{ readonly listensOn: string } | undefined>
   /** Mails a second that the target may send, where that is known. */
   readonly mailRate?: { readonly perSecond: number; readonly setting: string } | undefined
 }
 
 /** Runs a scenario and judges it. Throws EmulatorError for what keeps it from beginning. */
-export async function runLoad(plan: LoadPlan, deps: LoadDeps): Promise<LoadResult> {
+export async function runLoad(given: LoadPlan, deps: LoadDeps): Promise<LoadResult> {
   const { clock, folder, secrets, say, stop } = deps
   const startedAt = clock.now()
   let own: OwnEmulator | undefined
   const withUs = () => own?.kill()
   process.once('exit', withUs)
   try {
-    const reachedNow = await reach(plan, secrets, folder)
+    const reachedNow = await reach(given, secrets, folder)
     own = reachedNow.own
     const { reached } = reachedNow
     if (own !== undefined) say(`an emulator of its own at ${own.url} (process ${own.pid})`)
-    await deps.before?.(reached)
+    const before = await deps.before?.(reached)
+    const plan = before === undefined ? given : { ...given, listen: before.listensOn }
     const came =
       plan.scenario === 'ingest' || plan.scenario === 'callbacks'
         ? await runSteps(plan, reached, deps)
@@ -62,6 +63,7 @@ export async function runLoad(plan: LoadPlan, deps: LoadDeps): Promise<LoadResul
       machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.version}`,
       ...came,
     }
+    await own?.stop()
     if (!stop.aborted) folder.finish()
     return result
   } finally {
@@ -91,13 +93,16 @@ export type Came = Pick<
 function outcomeOf(plan: LoadPlan, run: OutcomeRun, { k6, mailRate }: LoadDeps): Came {
   const limits: Limits = { ...usualLimits, recipients: plan.recipients, budgetMs: plan.budgetMs }
   const known = mailRate ?? ownRate(plan)
-  const bottleneck = bottleneckOf({
-    samples: run.samples,
-    recipients: plan.recipients,
-    budgetMs: plan.budgetMs,
-    mailRate: known,
-    submitRate: plan.rate,
-  })
+  const bottleneck = run.stopped
+    ? undefined
+    : bottleneckOf({
+        samples: run.samples,
+        recipients: plan.recipients,
+        budgetMs: plan.budgetMs,
+        mailRate: known,
+        submitRate: plan.rate,
+        stages: run.groups[0]?.figures.stages ?? {},
+      })
   const rate = steadyRate(run.samples)
   const broken = run.stopped ? 'the run was stopped' : run.broken
   const several = run.groups.length > 1
@@ -109,6 +114,7 @@ function outcomeOf(plan: LoadPlan, run: OutcomeRun, { k6, mailRate }: LoadDeps):
       {
         moving: run.moving,
         callbackUrl: run.callbackUrl,
+        dialect: plan.dialect,
         ...(broken === undefined ? {} : { broken }),
         ...(bottleneck === undefined ? {} : { bottleneck }),
         ...(run.mailsUnseen === undefined ? {} : { mailsUnseen: run.mailsUnseen }),
@@ -144,7 +150,10 @@ function k6Findings({ k6Exit, k6Said, stopped }: OutcomeRun): Finding[] {
       ...(stopped
         ? { verdict: 'unobserved', reason: 'it was stopped' }
         : ran
-          ? { verdict: 'pass', reason: k6Exit === 0 ? 'its thresholds hold, too' : 'its thresholds failed, as told here' }
+          ? {
+              verdict: 'pass',
+              reason: k6Exit === 0 ? 'its thresholds hold, too' : 'its thresholds failed, as told here',
+            }
           : { verdict: 'fail', reason: `exit ${k6Exit ?? 'none'}: ${k6Said.split('\n').slice(-3).join(' ')}` }),
     },
   ]
@@ -160,7 +169,9 @@ export function usageOf(plan: LoadPlan, measured: Partial<Usage> = {}): Usage {
   const groups = groupsOf(plan)
   const [first] = groups
   const body =
-    first === undefined ? '' : messageOf({ ...plan, ...first, callbackUrl: 'https://moodle.example/' }, 0, new Date(0).toISOString()).body
+    first === undefined
+      ? ''
+      : messageOf({ ...plan, ...first, callbackUrl: 'https://moodle.example/' }, 0, new Date(0).toISOString()).body
   return {
     recipients: groups.reduce((sum, { recipients }) => sum + recipients, 0),
     messages: groups.reduce((sum, { recipients, batch }) => sum + Math.ceil(recipients / batch), 0),
@@ -174,7 +185,11 @@ export function usageOf(plan: LoadPlan, measured: Partial<Usage> = {}): Usage {
 }
 
 const ways = { api: 'POST /jobs', sqs: 'SQS SendMessage', 'worker-url': "the Worker's URL" } as const
-const shapes = { batches: 'batches of', 'one-message': 'one message of', 'one-recipient-jobs': 'a job for each of' } as const
+const shapes = {
+  batches: 'batches of',
+  'one-message': 'one message of',
+  'one-recipient-jobs': 'a job for each of',
+} as const
 
 export function submissionWords({ way, shape, batch, dialect, recipients, certificates }: LoadPlan): string {
   const size = shape === 'batches' ? batch : recipients

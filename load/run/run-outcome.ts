@@ -26,13 +26,20 @@ export interface Reached {
   readonly secret: string
   readonly pluginToken: string
   readonly mailsBy: MailsBy
+  /** What k6 signs with. */
+  readonly aws: {
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+    readonly sessionToken?: string | undefined
+  }
 }
 
 export interface OutcomeRun {
   readonly groups: readonly { readonly group: Group; readonly figures: GroupFigures }[]
   readonly samples: readonly Sample[]
   /** Wall time in each of the emulator's own stages, in milliseconds, summed over what runs side by side. */
-  readonly emulatorStages: Readonly<Record<string, { readonly calls: number; readonly milliseconds: number }>> | undefined
+  readonly emulatorStages:
+    Readonly<Record<string, { readonly calls: number; readonly milliseconds: number }>> | undefined
   readonly peakMemory: number | undefined
   readonly moving: boolean
   readonly stopped: boolean
@@ -114,6 +121,8 @@ export async function runOutcome(
       tally.told(told)
     },
   })
+  // A target that was told this address still calls it when the run is resumed.
+  folder.keep({ ...plan, listen: receiver.listensOn })
   const callbackPath = new URL(receiver.callbackUrl).pathname
   for (const group of groupsOf(plan)) {
     watched.push({ group, tally: createTally({ ...group, budgetMs: plan.budgetMs, callbackPath }) })
@@ -200,7 +209,10 @@ export async function runOutcome(
 
 const unseen: MailCount = { observed: false, reason: 'nobody sees the mails' }
 
-async function countAll(mails: ReturnType<typeof createMailCounter>, watched: readonly Watched[]): Promise<MailCount[]> {
+async function countAll(
+  mails: ReturnType<typeof createMailCounter>,
+  watched: readonly Watched[],
+): Promise<MailCount[]> {
   const counts: MailCount[] = []
   for (const { group } of watched) counts.push(await mails.count(group))
   return counts
@@ -283,6 +295,9 @@ export function variablesOf(
     WAY: plan.way,
     QUEUE_URL: plan.way === 'sqs' ? reached.queueUrl : '',
     ...(reached.region === undefined ? {} : { AWS_REGION: reached.region }),
+    AWS_ACCESS_KEY_ID: reached.aws.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: reached.aws.secretAccessKey,
+    AWS_SESSION_TOKEN: reached.aws.sessionToken ?? '',
     TOKEN: reached.token,
     DIALECT: plan.dialect,
     SHAPE: plan.shape,

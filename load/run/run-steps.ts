@@ -54,7 +54,15 @@ export async function runSteps(plan: LoadPlan, reached: Reached, deps: LoadDeps)
   try {
     while (exit === undefined && !stop.aborted) {
       await sleep(clock, 500, stop)
-      onProgress({ recipients: total, submitted: answered, done: answered - failed, mailed: null, failed, depth: null, at: clock.now() - began })
+      onProgress({
+        recipients: total,
+        submitted: answered,
+        done: answered - failed,
+        mailed: null,
+        failed,
+        depth: null,
+        at: clock.now() - began,
+      })
     }
   } finally {
     run.stop()
@@ -86,7 +94,12 @@ export async function runSteps(plan: LoadPlan, reached: Reached, deps: LoadDeps)
   }
 }
 
-function findingsOf(plan: LoadPlan, rises: readonly Rise[], steps: readonly Step[], reasons: ReadonlyMap<string, number>): Finding[] {
+function findingsOf(
+  plan: LoadPlan,
+  rises: readonly Rise[],
+  steps: readonly Step[],
+  reasons: ReadonlyMap<string, number>,
+): Finding[] {
   const what = plan.scenario === 'ingest' ? 'submission' : 'callback'
   const knee = kneeOf(steps)
   const bent = steps.find(({ holds }) => !holds)
@@ -103,7 +116,10 @@ function findingsOf(plan: LoadPlan, rises: readonly Rise[], steps: readonly Step
       ...(first === undefined || answered === 0
         ? { verdict: 'unobserved', reason: 'nothing was answered' }
         : first.failed > 0 || first.answered === 0
-          ? { verdict: 'fail', reason: `${number(first.failed)} of ${number(first.failed + first.answered)} were not${why === undefined ? '' : `: ${why[0]}`}` }
+          ? {
+              verdict: 'fail',
+              reason: `${number(first.failed)} of ${number(first.failed + first.answered)} were not${why === undefined ? '' : `: ${why[0]}`}`,
+            }
           : { verdict: 'pass', reason: `${number(first.answered)} of them` }),
     },
     {
@@ -135,7 +151,10 @@ function findingsOf(plan: LoadPlan, rises: readonly Rise[], steps: readonly Step
 async function callbackVariables({ callbacksOf, target }: LoadPlan, reached: Reached): Promise<Record<string, string>> {
   if (target.kind === 'given') {
     if (callbacksOf === undefined) {
-      throw new EmulatorError('bad-load', 'callbacks need a job that the Moodle knows, and its recipients: --job ID --userids 1001-1200')
+      throw new EmulatorError(
+        'bad-load',
+        'callbacks need a job that the Moodle knows, and its recipients: --job ID --userids 1001-1200',
+      )
     }
     const { job, firstUserid, userids } = callbacksOf
     return { JOB: job, FIRST_USERID: String(firstUserid), USERIDS: String(userids) }

@@ -78,7 +78,8 @@ export function createTally(of: TallyOf) {
     const { at, authentic, message, problem, path } = callback
     const told = { at, sent: [] as number[], times: [] as number[], failed: [] as number[], reasons: {}, strangers: 0 }
     const elsewhere = path.split('?')[0] === of.callbackPath ? {} : { elsewhere: path.split('?')[0] ?? path }
-    if (callback.method !== 'POST') return { ...told, read: false, refused: `${callback.method}, not POST`, ...elsewhere }
+    if (callback.method !== 'POST')
+      return { ...told, read: false, refused: `${callback.method}, not POST`, ...elsewhere }
     if (message === undefined) return { ...told, read: false, refused: problem ?? 'it cannot be read', ...elsewhere }
     if (authentic?.ok === false) return { ...told, read: true, refused: authentic.reason, ...elsewhere }
     let strangers = isOurs(message.jobId) ? 0 : 1
@@ -184,7 +185,10 @@ export function createTally(of: TallyOf) {
       for (const [reason, count] of Object.entries(told.reasons)) bump(reasons, reason, count)
       if (told.counts !== undefined) {
         const before = counted.get(told.counts.job) ?? { sent: 0, failed: 0 }
-        const now = { sent: Math.max(before.sent, told.counts.sent), failed: Math.max(before.failed, told.counts.failed) }
+        const now = {
+          sent: Math.max(before.sent, told.counts.sent),
+          failed: Math.max(before.failed, told.counts.failed),
+        }
         counted.set(told.counts.job, now)
         totals.sent += now.sent - before.sent
         totals.failed += now.failed - before.failed
@@ -223,7 +227,10 @@ export function createTally(of: TallyOf) {
           if (submittedAt[ordinal] !== 0 && outcome[ordinal] === 0) ordinals.push(ordinal)
         }
       }
-      return { ordinals, count: named ? ordinals.length : Math.max(0, totals.submittedRecipients - totals.sent - totals.failed) }
+      return {
+        ordinals,
+        count: named ? ordinals.length : Math.max(0, totals.submittedRecipients - totals.sent - totals.failed),
+      }
     },
     /** Whether callbacks name recipients. */
     named: (): boolean => counted.size === 0,

@@ -159,7 +159,6 @@ describe('a run of several suites', () => {
   it('goes on where one cannot be run, and says so', async () => {
     const broken: Suite = {
       ...suiteOf('broken', []),
-      // eslint-disable-next-line require-yield
       async *run() {
         yield finding('a/first', 'pass')
         throw new Error('nobody answers')

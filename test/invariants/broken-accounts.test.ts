@@ -241,6 +241,35 @@ it.each(accounts)('law %i catches %s', (law, _what, broken) => {
   expect(failed(broken(healthy))).toContain(law)
 })
 
+it('law 16 forgives the jitter of real time, and no rate that is too high for longer', () => {
+  const { workerRate } = healthy.settings
+  const mail = healthy.mails?.find(({ ofJob }) => ofJob)
+  const at = (times: readonly number[]) => ({
+    ...healthy,
+    mails: times.flatMap((time) => (mail === undefined ? [] : [{ ...mail, at: time }])),
+  })
+  const real = (view: RunView) => ({ ...view, settings: { ...view.settings, jitterMs: 1000 } })
+  // As the worker sends them: a second's worth at once, then one after the other.
+  const paced = Array.from({ length: 200 }, (_, n) => Math.ceil((Math.max(0, n + 1 - workerRate) * 1000) / workerRate))
+  expect(failed(at(paced))).not.toContain(16)
+  // What comes in the tenth second arrives at its end, all together.
+  const bunched = paced.map((time) => (time >= 9000 && time < 10_000 ? 9999 : time))
+  expect(failed(at(bunched))).toContain(16)
+  expect(failed(real(at(bunched)))).not.toContain(16)
+  // A fifth faster than it may.
+  expect(failed(real(at(paced.map((time) => time / 1.2))))).toContain(16)
+})
+
+it('law 14 forgives the jitter of real time, and no other schedule', () => {
+  const later = (ms: number) =>
+    withEvents(healthy, 'recipient.retry', (event) => ({ ...event, dueAt: event.dueAt - ms }), 0)
+  const real = (view: RunView) => ({ ...view, settings: { ...view.settings, jitterMs: 1000 } })
+  expect(failed(later(300))).toContain(14)
+  expect(failed(real(later(300)))).not.toContain(14)
+  expect(failed(real(later(1500)))).toContain(14)
+  expect(failed(real(later(-300)))).toContain(14)
+})
+
 it('law 19 catches a run that differs in one place', async () => {
   const run = async (rate: number) => {
     const simulated = await createSimulation({ seed: 'nineteen', worker_mail_rate: rate })

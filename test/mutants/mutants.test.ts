@@ -3,6 +3,7 @@ import { canaryId, receiverCases } from '../../contracts/checks/receiver/index.t
 import { dialects, type Dialect } from '../../contracts/job.ts'
 import { checkReceiver, type CaseResult } from '../../emulator/check/receiver.ts'
 import { judge } from '../../emulator/worker/observer/judge.ts'
+import { wrongDeployments } from './deployments.ts'
 import { badJobs } from './jobs.ts'
 import { closed, mutants } from './mutants.ts'
 import { createReceiver, type Parts } from './receiver.ts'
@@ -65,6 +66,11 @@ it('has each of the nineteen mistakes, and tells who finds it', async () => {
       mistake,
       wrong: `a receiver that ${does}`,
       found: `check moodle (spec): ${canaryId}`,
+    })),
+    ...wrongDeployments.map(({ does, case: made, also = [], mistake, dialect = 'spec' }) => ({
+      mistake,
+      wrong: `a deployment that ${does}`,
+      found: `check cloud (${dialect}): ${[made, ...also].join(', ')}`,
     })),
     ...badJobs.map(({ does, mistake, finds }) => ({
       mistake,

@@ -33,7 +33,7 @@ describe('storing', () => {
     expect([s3.commandCalls(PutObjectCommand).length, most]).toEqual([240, 48])
     const { Body, ...input } = s3.commandCalls(PutObjectCommand)[0]?.args[0].input ?? {}
     expect(input).toEqual({ Bucket: 'certificates', Key: 'k0', ContentType: 'application/pdf' })
-    expect(String(Body)).toBe('%PDF%PDF')
+    expect(Body).toEqual(Buffer.from('%PDF%PDF'))
   })
 
   it('a failure of some is told with how many, after the others have ended', async () => {

@@ -319,6 +319,27 @@ describe("the SDK's own clients", () => {
     expect(seen[0]).toContain('/eu-west-1/sqs/aws4_request')
   })
 
+  it('64 polls leave room for what is done beside them', async () => {
+    known()
+    let polls = 0
+    const server = createServer((request, response) => {
+      request.resume()
+      if (String(request.headers['x-amz-target']).endsWith('ReceiveMessage')) polls++
+      else response.end('{}')
+    })
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const queue = await real(`http://127.0.0.1:${port}/000000000000/jobs`)
+    const stopping = new AbortController()
+    const polling = Array.from({ length: 64 }, () => queue.receive(stopping.signal))
+    await queue.check()
+    await vi.waitFor(() => expect(polls).toBe(64), { interval: 5 })
+    await queue.check()
+    stopping.abort()
+    expect(new Set(await Promise.all(polling))).toEqual(new Set([undefined]))
+  })
+
   it('where nobody listens it is unreachable', async () => {
     known()
     await expect((await real('http://127.0.0.1:1/000000000000/jobs')).check()).rejects.toMatchObject({

@@ -128,12 +128,12 @@ describe('beside an emulator without its worker', () => {
     ).toBe('%PDF-')
     const { messages } = await emulator.mailpit.listMessages()
     expect(messages.map(({ To, Tags }) => [To[0]?.Address, Tags])).toEqual([['somebody-1@example.test', ['job-job-1']]])
-    expect((await emulator.job('job-1')).totals).toMatchObject({ sent: 1, failed: 1, pending: 0 })
+    expect((await emulator.job('job-1')).totals).toMatchObject({ sent: 1, failed: 0 })
   })
 
   it('what cannot be read goes to the dead-letter queue with its reason', async () => {
     const emulator = await running({ worker: 'none' })
-    await working(optionsFor(emulator))
+    const worker = await working(optionsFor(emulator))
     const sqs = new SQSClient({ endpoint: emulator.url })
     onTestFinished(() => sqs.destroy())
     const MessageAttributes = { CompanyId: { DataType: 'Number', StringValue: '7' } }
@@ -145,7 +145,8 @@ describe('beside an emulator without its worker', () => {
       return ((await answer.json()) as { messages: { reason?: string }[] }).messages
     }
     await vi.waitFor(async () => expect(await stuck()).toHaveLength(1), { timeout: 5000, interval: 20 })
-    expect((await stuck())[0]?.reason).toMatch(/job_id: is missing/)
+    expect((await stuck())[0]?.reason).toMatch(/^the message fits no dialect/)
+    expect(await event(worker, 'message.dead')).toMatchObject({ queue: 'manireports-jobs' })
   })
 
   it('stopped in the middle it gives back what it has not begun, and the next one ends it', async () => {

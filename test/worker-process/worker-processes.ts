@@ -37,8 +37,8 @@ export async function startWorker(
   const ready = Promise.withResolvers<{ worker: string }>()
   createInterface({ input: child.stdout }).on('line', (line) => {
     const said = JSON.parse(line) as { event: 'ready'; worker: string } | JournalEntry
-    if (said.event === 'ready') ready.resolve(said as { worker: string })
-    else entries.push(said as JournalEntry)
+    if (said.event === 'ready') ready.resolve(said)
+    else entries.push(said)
   })
   child.once('exit', (code) => ready.reject(new Error(`the worker ended with ${code}: ${complaints}`)))
   const { worker: name } = await ready.promise

@@ -12,6 +12,8 @@ export interface CanarySeen {
   /** Where it was submitted. */
   readonly target: string
   readonly answer: SubmitAnswer
+  /** Epoch milliseconds. */
+  readonly answeredAt: number
   /** Of this job. */
   readonly callbacks: readonly SeenCallback[]
   /** Everything else that came to the receiver meanwhile. */

@@ -35,8 +35,8 @@ export interface Progress {
   callbacks(job: InventedJob): readonly SeenCallback[]
 }
 
-/** How long something may take: an outcome, the second attempt of a callback, a sender that gives up waiting. */
-export type Patience = 'outcome' | 'retry' | 'hang'
+/** What is waited for: an outcome, the second attempt of a callback (put off, or after its sender has given up waiting). */
+export type Patience = 'outcome' | 'retry' | 'retry-after' | 'hang'
 
 export interface Step {
   readonly send: readonly Send[]

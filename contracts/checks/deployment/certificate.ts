@@ -42,7 +42,7 @@ export const certificateCases: readonly DeploymentCase[] = [
     {
       id: 'certificate/pdf',
       title: 'the link to a certificate opens, and it is a PDF',
-      fix: 'store the document before its link is told; presign GET for the key that was written, in the bucket’s own region',
+      fix: "store the document before its link is told; presign GET for the key that was written, in the bucket's own region",
     },
     'open',
     ({ certificates: seen }) => {

@@ -9,7 +9,6 @@ export type * from './case.ts'
 export type * from './seen.ts'
 export { canaryId, canaryTitle } from './canary.ts'
 export { inventJob, runLabel, type InventedJob } from './job.ts'
-export { nameOf } from './seen.ts'
 export { retryAfterSeconds } from './callback.ts'
 
 /** Everything that a deployment must do right, in the order in which it is told. */

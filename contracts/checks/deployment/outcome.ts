@@ -293,8 +293,8 @@ export const outcomeCases: readonly DeploymentCase[] = [
       const marks = job.people.map(markOf(job))
       for (const [nth, { email }] of job.people.entries()) {
         const [mail] = mails.get(email.toLowerCase()) ?? []
-        if (mail === undefined) return fail(`no mail to ${email}`)
-        if (mail.content === undefined) return unobserved('what the mails say is not seen (--mailpit)')
+        if (observation.context.sees !== 'content') return unobserved('what the mails say is not seen (--mailpit)')
+        if (mail?.content === undefined) return fail(`no mail to ${email}`)
         const text = mail.content
         const foreign = marks.findIndex((mark, other) => other !== nth && text.includes(mark))
         if (foreign !== -1) return fail(`the mail to ${email} holds what belongs to ${job.people[foreign]?.email}`)

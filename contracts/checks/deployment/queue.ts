@@ -88,7 +88,7 @@ export const throughputCases: readonly DeploymentCase[] = [
   {
     id: 'throughput/small-job',
     title: 'a small job is done in time, and nobody is mailed twice',
-    fix: 'raise the concurrency of the worker, or the rate of the provider; the visibility timeout of the queue must be longer than a batch takes (six times the function’s timeout)',
+    fix: "raise the concurrency of the worker, or the rate of the provider; the visibility timeout of the queue must be longer than a batch takes (six times the function's timeout)",
     level: 'required',
     mistake: 17,
     needs: [],

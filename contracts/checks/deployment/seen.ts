@@ -94,6 +94,8 @@ export interface Told {
 export const nameOf = (dialect: Dialect, { userid, email }: InventedPerson): string =>
   dialect === 'spec' || dialect === 'detailed' ? String(userid) : email.toLowerCase()
 
+const ended = new Set<string>(['completed', 'partial_failure', 'failed'])
+
 /** Merges the callbacks as a right receiver does: failed stands above completed, counts only grow. */
 export function toldOf(dialect: Dialect, people: readonly InventedPerson[], callbacks: readonly SeenCallback[]): Told {
   const known = new Set(people.map((person) => nameOf(dialect, person)))
@@ -113,7 +115,9 @@ export function toldOf(dialect: Dialect, people: readonly InventedPerson[], call
     }
     sent = Math.max(sent, message.sent ?? 0)
     failed = Math.max(failed, message.failed ?? 0)
-    status = message.status ?? status
+    // What has ended does not begin again.
+    if (status === undefined || !ended.has(status) || ended.has(message.status ?? status))
+      status = message.status ?? status
   }
   const counted = (outcome: string) => [...outcomes.values()].filter((one) => one === outcome).length
   const whole = dialect === 'flow' ? sent + failed >= people.length : outcomes.size >= known.size

@@ -94,6 +94,24 @@ export function createObserved({ store, clock, journal, standing }: ObservedDeps
       return { row, fields: JSON.parse(row.fields) as JobFields, recipients }
     },
 
+    /** A message of the job was seen: what becomes of it will be seen too. */
+    begins(jobId: number): void {
+      store.run("UPDATE jobs SET observed = 'open' WHERE id = ?", jobId)
+    },
+
+    /** When the last recipient got its outcome (epoch ms); undefined before. */
+    endedAt: (jobId: number): number | undefined => jobById(jobId)?.ended_at ?? undefined,
+
+    /** Nothing more is to be seen of the job. */
+    over(jobId: number): void {
+      store.run("UPDATE jobs SET observed = 'over' WHERE id = ?", jobId)
+    },
+
+    /** Nobody looks any more: what has an end has been seen, the rest is the own worker's. */
+    ends(): void {
+      store.run("UPDATE jobs SET observed = iif(ended_at IS NULL, NULL, 'over') WHERE observed = 'open'")
+    },
+
     /** A worker has received one of the job's messages. */
     received(jobId: number): void {
       store.tx(() => {

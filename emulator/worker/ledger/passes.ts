@@ -289,7 +289,8 @@ export function createPasses(deps: PassDeps) {
           updates.push(update)
         }
         store.run(
-          `UPDATE jobs SET sent = sent + ?, failed = failed + ?, permanently_failed = permanently_failed + ? WHERE id = ?`,
+          `UPDATE jobs SET sent = sent + ?, failed = failed + ?, permanently_failed = permanently_failed + ?, observed = NULL
+           WHERE id = ?`,
           count.sent,
           count.failed - permanent,
           permanent,

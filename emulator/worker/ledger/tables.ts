@@ -27,6 +27,8 @@ export interface JobRow {
   started_at: number | null
   ended_at: number | null
   settle_at: number | null
+  /** Of a job that somebody else's worker was seen at: whether more is to be seen of it. */
+  observed: 'open' | 'over' | null
 }
 
 export interface RecipientRow {
@@ -82,6 +84,7 @@ export function defineTables(store: Store): void {
       started_at INTEGER,
       ended_at INTEGER,
       settle_at INTEGER,
+      observed TEXT,
       UNIQUE (tenant, job)
     );
     CREATE INDEX IF NOT EXISTS jobs_settle ON jobs (settle_at) WHERE settle_at IS NOT NULL;

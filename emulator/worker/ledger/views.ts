@@ -19,7 +19,10 @@ export interface JobView {
   readonly accepted_at: string
   readonly started_at?: string
   readonly ended_at?: string
-  /** Nothing more will happen to the recipients: all have an outcome, and the provider has reported what it will. */
+  /**
+   * Nothing more will happen to the recipients: all have an outcome, and the provider has reported what it will. Of
+   * somebody else's worker: what may still be seen of it has been seen, though some may have no outcome.
+   */
   readonly settled: boolean
   readonly advice: readonly Advice[]
   /** `recipient`: its key; null where the finding is about the whole job. */
@@ -63,7 +66,10 @@ export function createViews({ store, ids }: { store: Store; ids: Ids }) {
       accepted_at: iso(row.created_at),
       ...(row.started_at === null ? {} : { started_at: iso(row.started_at) }),
       ...(row.ended_at === null ? {} : { ended_at: iso(row.ended_at) }),
-      settled: row.ended_at !== null && row.settle_at === null && !reporting,
+      settled:
+        row.observed === null
+          ? row.ended_at !== null && row.settle_at === null && !reporting
+          : row.observed === 'over',
       advice: JSON.parse(row.advice) as Advice[],
       findings: store.all<{ recipient: string | null; text: string }>(
         `SELECT nullif(recipient, '') AS recipient,

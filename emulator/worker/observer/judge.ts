@@ -44,7 +44,7 @@ const keysAt = (seen: Observations): Map<string, string[]> => {
 const accepted = ({ status }: ObservedCallback) => status >= 200 && status < 300
 
 /** What callbacks have told of the recipients, however many there are of both. */
-function hearing(callbacks: readonly ObservedCallback[]) {
+export function hearing(callbacks: readonly ObservedCallback[]) {
   let everybodyAt = -Infinity
   const latest = new Map<string, number>()
   for (const { at, updates } of callbacks) {

@@ -8,6 +8,7 @@ import type { WatchInvocation } from '../event-source/mapping.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { ObservedOutcome } from '../ledger/observed.ts'
 import type { QueueWatcher, WatchedMessage } from '../ports.ts'
+import { overAt } from './ending.ts'
 import { judge } from './judge.ts'
 import { createObservationLog } from './observation-log.ts'
 import { addressOf, type ObservedCallback, type Observations } from './observations.ts'
@@ -67,6 +68,8 @@ export function createObserver(deps: ObserverDeps) {
   const log = createObservationLog({ store, onError: deps.onError })
   const tracked = createTrackedJobs({ onForget: log.forget })
   const told = new WeakMap<TrackedJob, ReadonlyMap<string, string>>()
+  const over = new WeakSet<TrackedJob>()
+  const awaited = new WeakMap<TrackedJob, number | undefined>()
   const dirty = new Set<TrackedJob>()
   const timers = new Set<Timer>()
   let judging: Timer | undefined
@@ -96,8 +99,25 @@ export function createObserver(deps: ObserverDeps) {
     neverDelivered: deps.neverDelivered,
   })
 
+  /** Ends what nothing more is to be seen of, or looks again when it is time. */
+  const conclude = async (job: TrackedJob) => {
+    if (over.has(job)) return
+    const endedAt = ledger.observed.endedAt(job.row.id)
+    const at = overAt(seenOf(job), { endedAt, graceMs: clock.deadline(deps.graceMs) - clock.now() })
+    if (at === undefined) return
+    if (at <= clock.now()) {
+      over.add(job)
+      await store.write(() => ledger.observed.over(job.row.id))
+    } else if (awaited.get(job) !== endedAt) {
+      awaited.set(job, endedAt)
+      later(Math.ceil(at), () => changed(job))
+    }
+  }
+
   const tell = async (job: TrackedJob) => {
-    if (!tracked.isTracked(job) || job.incomplete) return
+    if (!tracked.isTracked(job)) return
+    await conclude(job)
+    if (job.incomplete) return
     const before = told.get(job) ?? new Map<string, string>()
     const now = new Map<string, string>(judge(seenOf(job), clock.now()).map(({ code, text }) => [code, text]))
     told.set(job, now)
@@ -142,10 +162,15 @@ export function createObserver(deps: ObserverDeps) {
     const decoded = decodeJobText(body, envelope)
     if (!decoded.ok) return undefined
     try {
-      const admitted = await store.write(() => ledger.admit(decoded.job, { received: messageId }, 'sqs'))
+      const admitted = await store.write(() => {
+        const admission = ledger.admit(decoded.job, { received: messageId }, 'sqs')
+        ledger.observed.begins(admission.row.id)
+        return admission
+      })
       const recipients = decoded.job.recipients.map(({ key }) => key)
       const entry = tracked.add(admitted.row, decoded.job, messageId)
       log.add(admitted.row.id, { kind: 'message', messageId, recipients })
+      over.delete(entry.job)
       return entry
     } catch (error) {
       // Another job's id with other content: the worker may do with it what it likes, there is nothing to hold it to.
@@ -275,11 +300,12 @@ export function createObserver(deps: ObserverDeps) {
     return jobs.length === 1 ? jobs[0] : undefined
   }
 
-  for (const { job, told: before, judgedFrom } of restoreJobs({ log, ledger, tracked })) {
+  for (const { job, told: before, judgedFrom, isOver } of restoreJobs({ log, ledger, tracked })) {
     told.set(job, before)
+    if (isOver) over.add(job)
     // Not at once: what it is judged by is not all there while the emulator starts.
     const soon = Math.ceil(clock.deadline(deps.graceMs))
-    if (judgedFrom !== undefined) later(Math.max(soon, judgedFrom), () => changed(job))
+    if (judgedFrom !== undefined || !isOver) later(Math.max(soon, judgedFrom ?? 0), () => changed(job))
   }
 
   return {
@@ -338,6 +364,12 @@ export function createObserver(deps: ObserverDeps) {
         log.add(job.row.id, { kind: 'stray', stray })
         changed(job)
       })
+    },
+    /** Callbacks about a job that came to this port: those that were taken, and those that were not. */
+    callbacks(jobId: number): { delivered: number; refused: number } {
+      const all = tracked.ofRow(jobId)?.callbacks ?? []
+      const delivered = all.filter(({ status }) => status < 300).length
+      return { delivered, refused: all.length - delivered }
     },
     /** Forgets what it has seen (of a tenant). */
     reset: (tenant?: number): void => tracked.forgetAll(tenant),

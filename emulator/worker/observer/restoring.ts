@@ -8,6 +8,8 @@ export interface RestoredJob {
   readonly told: ReadonlyMap<string, string>
   /** When the last of its deleted messages is to be judged; undefined where none was deleted. */
   readonly judgedFrom: number | undefined
+  /** Nothing more is to be seen of it. */
+  readonly isOver: boolean
 }
 
 /** Tracks again what was seen before this start. What the ledger has forgotten is forgotten here too. */
@@ -38,7 +40,7 @@ export function restoreJobs({
     if (job === undefined) return []
     const deletions = [...job.messages.values()].flatMap((message) => message.deletions)
     const last = deletions.reduce((latest, { judgedFrom }) => Math.max(latest, judgedFrom), -Infinity)
-    return [{ job, told, judgedFrom: deletions.length === 0 ? undefined : last }]
+    return [{ job, told, judgedFrom: deletions.length === 0 ? undefined : last, isOver: row.observed === 'over' }]
   })
 }
 

@@ -60,6 +60,7 @@ export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => v
   return {
     ofMessage: (messageId: string) => byMessage.get(messageId),
     ofHandle: (receiptHandle: string) => byHandle.get(receiptHandle),
+    ofRow: (jobId: number): TrackedJob | undefined => jobs.get(jobId),
     /** The newest job of this id. */
     ofId: (id: string): TrackedJob | undefined => [...jobs.values()].findLast(({ row }) => row.job === id),
     isTracked: (job: TrackedJob) => jobs.get(job.row.id) === job,
