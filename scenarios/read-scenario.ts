@@ -1,10 +1,11 @@
-import { isNode, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import { isNode, isSeq, type Document, type LineCounter } from 'yaml'
 import { z } from 'zod'
 import type { JournalEventType } from '../contracts/events.ts'
 import { nearest } from '../contracts/nearest.ts'
 import type { ConfigInput } from '../emulator/config.ts'
 import { readRules } from '../emulator/kernel/faults/read-rules.ts'
 import { lineOf, writtenPath } from '../emulator/kernel/yaml-path.ts'
+import { readYaml } from '../emulator/kernel/yaml.ts'
 import { scenarioSchema, type Scenario, type Step, type StepObject } from './schema.ts'
 
 export interface ScenarioIssue {
@@ -34,15 +35,10 @@ export type Read =
 
 /** A scenario from YAML; what is wrong comes with its line and what was probably meant. */
 export function readScenario(text: string, fileName: string): Read {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
+  const yaml = readYaml(text)
+  if (!yaml.ok) return { ok: false, issues: [{ line: yaml.line, path: '', reason: yaml.reason }] }
+  const { document, lines, value: raw } = yaml
   const lineAt = (path: readonly PropertyKey[]) => lineOf(document, lines, path) ?? 1
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line } = lines.linePos(error.pos[0])
-    return { ok: false, issues: [{ line, path: '', reason: `no YAML: ${error.message.split(' at line ')[0]}` }] }
-  }
-  const raw: unknown = document.toJS()
   const parsed = scenarioSchema.safeParse(raw)
   const found = [
     ...faultIssues(document, lines, text),

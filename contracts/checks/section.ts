@@ -3,7 +3,7 @@ import { duration } from '../duration.ts'
 import { dialects } from '../job.ts'
 
 /** Case or group → why. */
-const reasons = z.record(z.string().min(1), z.string().min(1, 'must say why')).default({})
+const reasons = z.record(z.string().min(1), z.string().min(1)).default({})
 
 /** What is asked of single cases, each with its reason: `meaning/replay` names a case, `meaning` its whole group. */
 const rules = {

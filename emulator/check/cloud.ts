@@ -275,14 +275,14 @@ const mailpitMs = 15_000
 /** The mails of the plan's jobs, once there are enough, or it was waited for long enough. */
 async function look(
   { mails: witness, clock, patience }: CloudTarget,
-  { mails: wanted, jobs }: Plan,
+  { mails: wanted, readsMails: content = false, jobs }: Plan,
 ): Promise<SeenMails> {
   if (wanted === undefined) return { observed: false, reason: 'nobody looked' }
   // An inbox has a mail before its callback is sent; events come in their own time.
   const limit =
     clock.monotonic() + (witness.sees === 'content' ? Math.min(mailpitMs, patience.outcome) : patience.outcome)
   for (;;) {
-    const found = await Promise.all(jobs.map(({ label }) => witness.find({ label }, { content: true })))
+    const found = await Promise.all(jobs.map(({ label }) => witness.find({ label }, { content })))
     const hidden = found.find((one) => !one.observed)
     if (hidden !== undefined) return hidden
     const mails = found.flatMap((one) => (one.observed ? one.mails : []))

@@ -47,7 +47,7 @@ const otherVariables = ['OFFLOAD_URL', 'OFFLOAD_CONFIG', 'OFFLOAD_DEBUG']
 const shortVariables: Readonly<Record<string, string>> = { OFFLOAD_CALLBACK_SECRET: 'cloud_callback_secret' }
 
 /** Values of these are never shown. */
-const secrets = new Set(['ingest_token', 'cloud_callback_secret', 'plugin_token'])
+const secrets = new Set(['ingest_token', 'cloud_callback_secret', 'plugin_token', 'previous_secret'])
 
 const schemas: Readonly<Record<string, z.ZodType>> = configSchema.shape
 const names = Object.keys(schemas)
@@ -133,16 +133,11 @@ function callbackUrls(values: readonly string[], from: string): Given[] {
 }
 
 async function readFile(path: string, shown: string): Promise<Given[]> {
-  const { LineCounter, isMap, isNode, isScalar, parseDocument } = await import('yaml')
-  const lines = new LineCounter()
-  const document = parseDocument(readFileSync(path, 'utf8'), { lineCounter: lines })
-  const [error] = document.errors
-  if (error !== undefined) {
-    throw new Failure(
-      2,
-      `${shown}:${lines.linePos(error.pos[0]).line} is no YAML: ${error.message.split(' at line ')[0]}`,
-    )
-  }
+  const { isMap, isNode, isScalar } = await import('yaml')
+  const { readYaml } = await import('../kernel/yaml.ts')
+  const yaml = readYaml(readFileSync(path, 'utf8'))
+  if (!yaml.ok) throw new Failure(2, `${shown}:${yaml.line} is ${yaml.reason}`)
+  const { document, lines } = yaml
   if (document.contents === null) return []
   if (!isMap(document.contents)) throw new Failure(2, `${shown} must hold names and values, such as "port: 4566"`)
 
@@ -163,7 +158,7 @@ async function readFile(path: string, shown: string): Promise<Given[]> {
       const json: unknown = isNode(value) ? value.toJS(document) : value
       const single = isList(at[0]) && at.length === 1 && (typeof json === 'string' || typeof json === 'number')
       const within = (inner: readonly PropertyKey[]) => {
-        const written = asWritten(document.toJS(), inner)
+        const written = asWritten(yaml.value, inner)
         return `${shown}:${lineOf(document, lines, written) ?? line} ${writtenPath(written)}`
       }
       given.push({ path: at, value: single ? [json] : json, from, within })
@@ -271,6 +266,7 @@ function reasonOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_key') return "is no company's number"
   if (issue.code === 'invalid_type' && issue.expected === 'number') return 'must be a number'
   if (issue.code === 'invalid_type' && issue.expected === 'int') return 'must be a whole number'
+  if (issue.code === 'too_small' && ['string', 'array'].includes(issue.origin)) return 'must not be empty'
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}`
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`

@@ -1,8 +1,7 @@
-import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { nearest } from '../../contracts/nearest.ts'
-import { messageOf } from '../../emulator/kernel/errors.ts'
 import { lineOf, writtenPath } from '../../emulator/kernel/yaml-path.ts'
+import { readYaml } from '../../emulator/kernel/yaml.ts'
 import { modelSchema, type Model, type ModelInput } from './model.ts'
 
 export interface ModelIssue {
@@ -18,20 +17,10 @@ export type ReadModel =
 
 /** The model of a deployment from YAML, with values laid over it; what is wrong comes with its line. */
 export function readModel(text: string, over: ModelInput = {}): ReadModel {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line } = lines.linePos(error.pos[0])
-    return { ok: false, issues: [{ line, path: [], text: `no YAML: ${error.message.split(' at line ')[0]}` }] }
-  }
-  let written: unknown
-  try {
-    written = document.toJS() ?? {}
-  } catch (unreadable) {
-    // An alias of nothing, or too many of them.
-    return { ok: false, issues: [{ line: 1, path: [], text: `no YAML: ${messageOf(unreadable)}` }] }
-  }
+  const yaml = readYaml(text)
+  if (!yaml.ok) return { ok: false, issues: [{ line: yaml.line, path: [], text: yaml.reason }] }
+  const { document, lines } = yaml
+  const written = yaml.value ?? {}
   const inFile = modelSchema.safeParse(written)
   if (!inFile.success) {
     const issues = inFile.error.issues.flatMap((issue) => explain(issue, written))

@@ -98,7 +98,7 @@ describe('what offload.config.yaml lists', () => {
       ],
       [2, 'offload: offload.config.yaml:3 check.moodle[0].rubish is no setting: rubbish was meant?'],
       [2, 'offload: There is no scenario "csv-imprt": csv-import was meant?'],
-      [2, 'offload: offload.config.yaml:1 check.jobs.files: must be at least 1'],
+      [2, 'offload: offload.config.yaml:1 check.jobs.files: must not be empty'],
       [2, 'offload: there is no baseline none.yaml'],
       [2, 'offload: --update-baseline needs --baseline FILE, which it writes'],
     ])

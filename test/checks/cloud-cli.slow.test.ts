@@ -12,9 +12,9 @@ it.each<[string, string[], number, RegExp]>([
   ['no way in', [], 2, /a way in is missing\n {2}→ --url https/],
   ['two ways in', ['--url', gateway, '--worker-url', gateway], 2, /--url and --worker-url are two ways in: give one/],
   ['no URL', ['--url', 'abc'], 2, /abc is no http:\/\/ or https:\/\/ URL/],
-  ['somebody else’s', ['--url', gateway], 2, /abc\.execute-api.* is not this machine.*--i-own-this-target/],
+  ["somebody else's", ['--url', gateway], 2, /abc\.execute-api.* is not this machine.*--i-own-this-target/],
   [
-    'a queue of somebody else’s beside one’s own',
+    "a queue of somebody else's beside one's own",
     ['--url', 'http://127.0.0.1:2', '--queue-url', 'https://sqs.eu-west-1.amazonaws.com/1/q'],
     2,
     /sqs\.eu-west-1\.amazonaws\.com is not this machine/,

@@ -102,10 +102,32 @@ describe('the configuration', () => {
     expect(warnings).toEqual(['OFFLOAD_PROT is no setting and is ignored: OFFLOAD_PORT was meant?'])
   })
 
+  it('names the line within a list, and the names that are possible there', async () => {
+    const directory = folderWith(`alarms: { queue_dpth: 5 }
+check:
+  moodle:
+    - url: nowhere
+    - stand_in: true
+      rubish: false
+  cloud: { patience: soon }
+  scenarios: { run: some, skipped: { csv-import: '' } }
+`)
+    expect(await refused({ directory })).toEqual([
+      'offload.config.yaml:1 alarms.queue_dpth is no setting: queue_depth was meant?',
+      'offload.config.yaml:4 check.moodle[0].url nowhere: must be an http:// or https:// URL',
+      'offload.config.yaml:6 check.moodle[1].rubish is no setting: rubbish was meant?',
+      'offload.config.yaml:7 check.cloud.patience: "soon" is no duration: write 500ms, 5s, 2m or 1h',
+      'offload.config.yaml:8 check.scenarios.run some: must be all, or a list of names and files',
+      'offload.config.yaml:8 check.scenarios.skipped.csv-import : must not be empty',
+    ])
+  })
+
   it('never shows the value of a secret', async () => {
-    const directory = folderWith('ingest_token: 4711471147\ntenants:\n  7:\n    plugin_token: 815815815\n')
+    const directory = folderWith(
+      'ingest_token: 4711471147\ntenants:\n  7:\n    plugin_token: 815815815\ncheck:\n  moodle: { previous_secret: 4711 }\n',
+    )
     const lines = await refused({ directory })
-    expect(lines).toHaveLength(2)
+    expect(lines).toHaveLength(3)
     expect(lines.join()).not.toMatch(/4711|815/)
   })
 

@@ -26,7 +26,7 @@ const anyModel: fc.Arbitrary<ModelInput> = fc.record({
   callback: fc.record({ latency: latency('200ms', '3s') }),
 })
 
-it('is what the simulation comes to, whatever the model', { timeout: 300_000 }, async () => {
+it('is what the simulation comes to, whatever the model', { timeout: 600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(anyModel, async (input) => {
       const model = modelSchema.parse(input)

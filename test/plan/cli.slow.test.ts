@@ -6,7 +6,7 @@ import { simulate } from '../../load/plan/simulate.ts'
 import { createSimulator } from '../../load/plan/simulator.ts'
 import { emptyFolder, ndjson, offload } from '../cli/offload.ts'
 
-vi.setConfig({ testTimeout: 300_000 })
+vi.setConfig({ testTimeout: 900_000 })
 
 describe('offload plan', () => {
   it('passes 50,000 in half an hour with nothing but 28 mails a second, and exits 99 with 14', async () => {

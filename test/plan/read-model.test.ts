@@ -66,9 +66,7 @@ budget: 1h
     ])
     expect(wrong('budget: soon')).toEqual(['1 budget: "soon" is no duration: write 500ms, 5s, 2m or 1h'])
     expect(wrong('mail: [\n')).toHaveLength(1)
-    expect(wrong('mail: *nothing\n')).toEqual([
-      '1 no YAML: Unresolved alias (the anchor must be set before the alias): nothing',
-    ])
+    expect(wrong('mail: *nothing\n')).toEqual(['1 no YAML: *nothing names no anchor before it'])
     expect(wrong('- 14\n')).toEqual([
       '1 must be a map of settings: recipients, budget, ingest, queue, workers, certificate, mail, callback',
     ])

@@ -1,4 +1,12 @@
-import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type ListObjectsV2CommandInput,
+} from '@aws-sdk/client-s3'
 import { mockClient } from 'aws-sdk-client-mock'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createAwsClients } from '../../emulator/worker-process/aws.ts'
@@ -55,6 +63,41 @@ describe('what is there', () => {
     s3.on(HeadObjectCommand, { Key: 'b' }).rejects(awsSays('NotFound', 404))
     s3.on(HeadObjectCommand, { Key: 'c' }).rejects(awsSays('UnknownError', 404))
     expect(await objects.existing(['a', 'b', 'c', 'd'])).toEqual(new Set(['a', 'd']))
+  })
+
+  it('many keys are asked for by a listing of what lies between them, in a few pages; what is behind these one by one', async () => {
+    const names = Array.from({ length: 40 }, (_, at) => `certificates/7/job/${String(at + 1).padStart(4, '0')}.pdf`)
+    const stored = new Set([...names.filter((_, at) => at % 3 === 0), 'certificates/7/job/0002.pdf.bak'])
+    const bucketOf = async (pageSize: number) => {
+      const at = await set()
+      at.s3.on(ListObjectsV2Command).callsFake(({ Prefix = '', StartAfter = '' }: ListObjectsV2CommandInput) => {
+        const all = [...stored].filter((key) => key.startsWith(Prefix) && key > StartAfter).toSorted()
+        return { Contents: all.slice(0, pageSize).map((Key) => ({ Key })), IsTruncated: all.length > pageSize }
+      })
+      at.s3.on(HeadObjectCommand).callsFake(({ Key }: { Key: string }) => {
+        if (!stored.has(Key)) throw awsSays('NotFound', 404)
+        return {}
+      })
+      return at
+    }
+    for (const [pageSize, pages, heads] of [
+      [1000, 1, 0],
+      [6, 3, 0],
+      [2, 3, 27],
+    ] as const) {
+      const { s3, objects } = await bucketOf(pageSize)
+      const asked = names.toReversed()
+      expect(await objects.existing(asked)).toEqual(new Set(names.filter((name) => stored.has(name))))
+      expect([
+        pageSize,
+        s3.commandCalls(ListObjectsV2Command).length,
+        s3.commandCalls(HeadObjectCommand).length,
+      ]).toEqual([pageSize, pages, heads])
+      expect(s3.commandCalls(ListObjectsV2Command)[0]?.args[0].input.Prefix).toBe('certificates/7/job/00')
+    }
+    const empty = await set()
+    empty.s3.on(ListObjectsV2Command).resolves({})
+    expect(await empty.objects.existing(names)).toEqual(new Set())
   })
 
   it('403 says which permission is missing: S3 hides what is absent from who may not list', async () => {

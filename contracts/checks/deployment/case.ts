@@ -56,6 +56,8 @@ export interface Plan {
   readonly settles?: boolean
   /** Looks into the mails, which are waited for: so many at least. */
   readonly mails?: number
+  /** And at what they say. */
+  readonly readsMails?: boolean
   /** Opens the certificates that the callbacks name. */
   readonly certificates?: 'open' | 'alter'
   /** Looks for a message with this text in the dead-letter queue. */

@@ -159,7 +159,7 @@ export const submitCases: readonly DeploymentCase[] = [
   ),
 ]
 
-/** The firstname's own letters, as Latin-1 writes them. */
+/** With a byte in an address that no UTF-8 has. */
 function brokenUtf8(job: InventedJob): Uint8Array {
   const bytes = Buffer.from(String(job.message().body))
   const at = bytes.indexOf(job.people[0]?.email ?? '')

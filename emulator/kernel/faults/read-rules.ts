@@ -1,9 +1,10 @@
-import { isMap, LineCounter, parseDocument } from 'yaml'
+import { isMap } from 'yaml'
 import { z } from 'zod'
 import { effectNames, operationNames, selectorNames } from '../../../contracts/faults/operations.ts'
 import { ruleInput } from '../../../contracts/faults/rule.ts'
 import { nearest } from '../../../contracts/nearest.ts'
 import { lineOf, writtenPath } from '../yaml-path.ts'
+import { readYaml } from '../yaml.ts'
 import type { ParsedRule } from './faults.ts'
 
 export interface RuleIssue {
@@ -24,15 +25,10 @@ const list = z.array(ruleInput).max(200)
 
 /** Fault rules from YAML (or JSON, which is YAML): a list, or a map whose `faults` is one. */
 export function readRules(text: string): ReadRules {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const [error] = document.errors
-  if (error !== undefined) {
-    const { line } = lines.linePos(error.pos[0])
-    return { ok: false, issues: [{ line, path: '', reason: `no YAML: ${error.message.split(' at line ')[0]}` }] }
-  }
+  const read = readYaml(text)
+  if (!read.ok) return { ok: false, issues: [{ line: read.line, path: '', reason: read.reason }] }
+  const { document, lines, value } = read
   const root = isMap(document.contents) && document.contents.items.length === 1 ? ['faults'] : []
-  const value: unknown = document.toJS()
   const rules = root.length === 0 ? value : (value as Record<string, unknown>)['faults']
   const parsed = list.safeParse(rules ?? (value === null ? [] : rules))
   if (parsed.success) return { ok: true, rules: parsed.data }
