@@ -192,6 +192,7 @@ async function runCase(target: CloudTarget, one: DeploymentCase): Promise<CloudR
     invent: inventor(target, one.id),
     token,
     receiver: receiver.url,
+    callbackPath: receiver.callbackUrl.slice(receiver.url.length),
     firstRetryMs: patience.firstRetry,
     speed,
     sees: witness.sees,

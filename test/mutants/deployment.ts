@@ -66,6 +66,8 @@ export interface Parts {
   counted(known: KnownJob, message: readonly Person[]): readonly Person[]
   told(updates: readonly RecipientUpdate[]): readonly RecipientUpdate[]
   request(request: CallbackRequest, attempt: { readonly now: number; readonly first: number }): CallbackRequest
+  /** Where a callback goes, of the address that the job names. */
+  path(named: string): string
   /** The time that an attempt is stamped with. */
   stamp(now: number, first: number): number
   /** Milliseconds until an answer is given up; undefined for never. */
@@ -118,6 +120,7 @@ export const right: Parts = {
   counted: ({ people }) => [...people.values()],
   told: (updates) => updates,
   request: (request) => request,
+  path: (named) => named,
   stamp: (now) => now,
   timeout: 10_000,
   follows: () => false,
@@ -268,7 +271,7 @@ export function createDeployment(
       const { headers, body } = parts.request(encoded, { now, first })
       const incoming = {
         method: 'POST',
-        path: new URL(job.callbackUrl ?? receiverUrl).pathname,
+        path: parts.path(new URL(job.callbackUrl ?? receiverUrl).pathname),
         headers,
         body: Buffer.from(body),
       }

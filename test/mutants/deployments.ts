@@ -278,6 +278,11 @@ const certificates: readonly WrongDeployment[] = [
 
 const callbacks: readonly WrongDeployment[] = [
   {
+    does: 'calls another path of the host that the job names',
+    case: 'callback/contract',
+    parts: { path: () => '/local/manireports/callback.php' },
+  },
+  {
     does: 'sends callbacks as a form',
     case: 'callback/contract',
     parts: {

@@ -1,22 +1,8 @@
 import { freshnessSeconds } from '../../signature.ts'
 import type { DeploymentCase, Observation } from './case.ts'
-import type { InventedJob } from './job.ts'
-import {
-  accepted,
-  attempts,
-  came,
-  everybodyTold,
-  fail,
-  first,
-  mailedOnce,
-  pass,
-  seconds,
-  told,
-  unobserved,
-  whole,
-  type Look,
-} from './judge.ts'
-import type { ScriptedAnswer, SeenCallback } from './seen.ts'
+import { required, type Given } from './define.ts'
+import { accepted, everybodyTold, fail, first, pass, told, whole } from './judge.ts'
+import type { SeenCallback } from './seen.ts'
 
 export const callbacksOf = (observation: Observation): readonly SeenCallback[] =>
   observation.plan.jobs.flatMap((job) => observation.callbacks(job))
@@ -42,6 +28,7 @@ const sign =
   'X-Signature is the lower-case hex HMAC-SHA256 of the very bytes that are sent, with the secret that Moodle has: serialise once, sign that, send that'
 export const stamp =
   'timestamp is epoch seconds as an integer (time(), Math.floor(Date.now() / 1000)), taken anew for each attempt'
+
 export const callbackCases: readonly DeploymentCase[] = [
   healthy({
     id: 'callback/contract',
@@ -49,8 +36,13 @@ export const callbackCases: readonly DeploymentCase[] = [
     fix: 'write it as contracts/documents has it (JSON Schema, OpenAPI webhook), content-type application/json',
     judge: (observation) => {
       const callbacks = callbacksOf(observation)
-      for (const { method, headers, problem } of callbacks) {
+      const { dialect, callbackPath } = observation.context
+      for (const { method, path, headers, problem } of callbacks) {
         if (method !== 'POST') return fail(`a ${method} came`)
+        // `plugin` names no address in its jobs.
+        if (dialect !== 'plugin' && !(path.split('?')[0] ?? '').endsWith(callbackPath)) {
+          return fail(`it went to ${path}, and the job names ${callbackPath}`)
+        }
         if (!/^application\/json\b/i.test(headers['content-type'] ?? '')) {
           return fail(`its content-type is "${headers['content-type'] ?? ''}"`)
         }

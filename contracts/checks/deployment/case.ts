@@ -17,6 +17,8 @@ export interface CaseContext {
   readonly token: string
   /** Base URL of the receiver as the deployment sees it, without a final slash. */
   readonly receiver: string
+  /** Of the address that jobs name for their callbacks. */
+  readonly callbackPath: string
   /** When the deployment calls back again after a first refusal, in milliseconds. */
   readonly firstRetryMs: number
   /** By how much its delays are shorter than they say (`--speed` of an emulator). */

@@ -132,4 +132,3 @@ function outcomesIn(progress: Pick<Observation, 'callbacks'>, job: InventedJob):
   const { outcomes, sent, failed } = told(progress, job)
   return job.dialect === 'spec' ? outcomes.size : sent + failed
 }
-

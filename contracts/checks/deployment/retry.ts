@@ -149,4 +149,3 @@ export const retryCases: readonly DeploymentCase[] = [
     (job, { receiver }) => error(303, { location: `${receiver}/followed/${job.id}` })(),
   ),
 ]
-
