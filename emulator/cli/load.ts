@@ -1,32 +1,22 @@
-import { writeFileSync } from 'node:fs'
-import { relative } from 'node:path'
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import { dialects } from '../../contracts/job.ts'
-import { duration } from '../../contracts/duration.ts'
 import { sendCanary } from '../../load/run/canary.ts'
-import { dryRun } from '../../load/run/dry-run.ts'
 import { findK6, scenarios, type ScenarioName } from '../../load/run/k6.ts'
 import { makePlan, type LoadRequest } from '../../load/run/make-plan.ts'
 import type { LoadPlan } from '../../load/run/plan.ts'
-import { htmlReport, resumedWords } from '../../load/run/report/html.ts'
-import { readPrices } from '../../load/run/prices.ts'
 import type { LoadResult } from '../../load/run/result.ts'
 import { createRunFolder, findRunFolder, type RunFolder } from '../../load/run/run-folder.ts'
 import { runLoad } from '../../load/run/run-load.ts'
-import type { Progress, Reached } from '../../load/run/run-outcome.ts'
-import { number, time } from '../../load/run/words.ts'
-import { junitReport } from '../check/reports.ts'
+import type { Reached } from '../../load/run/k6-variables.ts'
 import { describeDeployment, type DeploymentDescription } from '../deployment/description.ts'
 import { isLoopback } from '../deployment/safety.ts'
-import { callbackPaths } from '../moodle/submission.ts'
 import { systemClock, type Clock } from '../kernel/clock.ts'
 import { EmulatorError } from '../kernel/errors.ts'
-import { markOf } from './check-output.ts'
 import { Failure } from './failure.ts'
 import { listenForInterruption } from './interruption.ts'
-import { call } from './invocation.ts'
-import { examples, repeated, whole, withJson } from './options.ts'
-import { columns } from './table.ts'
+import { durationFlag, examples, repeated, whole, withJson } from './options.ts'
+import { sayDryRun, sayResult, headline, writeReports } from './load-output.ts'
+import { createLoadProgress, stopKey } from './load-progress.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 
 interface LoadOptions {
@@ -61,12 +51,6 @@ interface LoadOptions {
   readonly json?: boolean
 }
 
-const timeFlag = (text: string): number => {
-  const read = duration.safeParse(text)
-  if (read.success) return read.data
-  throw new InvalidArgumentError('It must be a time such as 30s or 30m.')
-}
-
 const useridsFlag = (text: string) => {
   const [, first, last] = /^(\d+)-(\d+)$/.exec(text) ?? []
   const count = Number(last) - Number(first) + 1
@@ -83,8 +67,8 @@ export function define(command: Command): void {
     .addArgument(new Argument('[scenario]', 'what is tried').choices([...scenarios]).default('budget'))
     .optionsGroup('What is sent:')
     .option('--recipients <n>', 'how many (default 50000)', whole(1, 10_000_000))
-    .option('--budget <time>', 'in which all must have come to an end', timeFlag, 1_800_000)
-    .option('--duration <time>', 'of ingest, callbacks, spike and tenants', timeFlag, 30_000)
+    .option('--budget <time>', 'in which all must have come to an end', durationFlag, 1_800_000)
+    .option('--duration <time>', 'of ingest, callbacks, spike and tenants', durationFlag, 30_000)
     .addOption(new Option('--way <way>', 'the way in').choices(['api', 'sqs', 'worker-url']))
     .addOption(new Option('--dialect <name>', 'in which form').choices([...dialects]).default('spec'))
     .addOption(
@@ -112,7 +96,7 @@ export function define(command: Command): void {
     .option('--listen <host:port>', 'where it listens', '127.0.0.1:0')
     .option('--mailpit <url>', 'who sees the mails: a Mailpit')
     .option('--mail-events <queue-url>', 'who sees the mails: a queue that SES publishes its events to')
-    .option('--quiet-for <time>', 'what has not come after so long without anything is lost', timeFlag, 300_000)
+    .option('--quiet-for <time>', 'what has not come after so long without anything is lost', durationFlag, 300_000)
     .optionsGroup('The emulator of its own:')
     .option('--mail-rate <n>', 'mails a second that its worker sends', whole(1, 1_000_000))
     .option('--faults <file>', 'what goes wrong on purpose')
@@ -143,8 +127,11 @@ async function load(scenario: ScenarioName, options: LoadOptions): Promise<void>
   const terminal = createTerminal({ json })
   const clock = systemClock()
   try {
-    if (options.dryRun === true)
-      return await tryDry(terminal, makePlan(requestOf(scenario, options, clock.now())), options)
+    if (options.dryRun === true) {
+      const plan = makePlan(requestOf(scenario, options, clock.now()))
+      process.exitCode = sayDryRun(terminal, plan, await descriptionOf(plan), options)
+      return
+    }
     const { folder, plan, resume } = begin(scenario, options, clock)
     const description = await descriptionOf(plan)
     const k6 = findK6({ given: options.k6 })
@@ -175,7 +162,7 @@ async function load(scenario: ScenarioName, options: LoadOptions): Promise<void>
       keys.stop()
     }
     writeReports(result, folder)
-    tell(terminal, result, folder)
+    sayResult(terminal, result, folder)
     process.exitCode = result.interrupted ? 130 : result.verdict === 'pass' ? 0 : 99
   } catch (error) {
     throw error instanceof EmulatorError ? explained(error, reportDir) : error
@@ -209,32 +196,6 @@ async function canary(
   return { listensOn }
 }
 
-async function tryDry(terminal: Terminal, plan: LoadPlan, { publicUrl, listen }: LoadOptions): Promise<void> {
-  const { style } = terminal
-  const callbackUrl = `${(publicUrl ?? `http://${listen.replace(/:0$/, ':PORT')}`).replace(/\/+$/, '')}${callbackPaths[plan.dialect === 'plugin' ? 'plugin' : 'spec']}`
-  const dry = dryRun(plan, await descriptionOf(plan), readPrices(), callbackUrl)
-  terminal.record({ event: 'dry-run', ...dry })
-  terminal.say(`${style('bold', 'It would send')}  (nothing was sent)`)
-  for (const line of dry.sends) terminal.say(`  ${line}`)
-  if (dry.deployment.length > 0) terminal.say(`\n${style('bold', 'The deployment')}`)
-  for (const line of dry.deployment) terminal.say(`  ${line}`)
-  const { lines, total, currency, asOf } = dry.cost
-  const where = plan.target.kind === 'own' ? 'It would cost on AWS' : 'It would cost'
-  terminal.say(
-    `\n${style('bold', where)}  ${currency} ${total.toFixed(2)} (list prices as of ${asOf}, load/prices.yaml)`,
-  )
-  terminal.say(
-    columns(
-      ['  service', 'what', 'requests', currency],
-      lines.map(({ service, what, requests, price }) => [`  ${service}`, what, number(requests), price.toFixed(4)]),
-    ),
-  )
-  terminal.say(`\n${style('bold', 'It can')}  ${style(dry.passes ? 'green' : 'red', dry.foretold)}`)
-  for (const line of dry.obstacles) terminal.say(`  ${style('red', '✗')} ${line}`)
-  for (const line of dry.warnings) terminal.say(`  ${style('yellow', '!')} ${line}`)
-  if (!dry.passes) process.exitCode = 99
-}
-
 function begin(
   scenario: ScenarioName,
   options: LoadOptions,
@@ -242,7 +203,9 @@ function begin(
 ): { folder: RunFolder; plan: LoadPlan; resume: boolean } {
   if (options.resume !== undefined) {
     const folder = findRunFolder(options.reportDir, options.resume)
-    return { folder, plan: folder.plan(), resume: true }
+    const plan = folder.plan()
+    if (plan.scenario === 'budget') return { folder, plan, resume: true }
+    throw new EmulatorError('bad-load', `${plan.scenario} goes by time and cannot be resumed: begin it again`)
   }
   const plan = makePlan(requestOf(scenario, options, clock.now()))
   const id = new Date(clock.now()).toISOString().slice(0, 19).replace('T', '-').replaceAll(':', '')
@@ -268,112 +231,6 @@ function secretsFrom(environment: Readonly<Record<string, string | undefined>>) 
     callbackSecret: environment['OFFLOAD_CALLBACK_SECRET'] || 'offload-dev-secret',
     pluginToken: environment['OFFLOAD_PLUGIN_TOKEN'] || 'offload-dev-plugin-token',
   }
-}
-
-function headline(plan: LoadPlan): string {
-  const { scenario, lowest, highest, durationMs } = plan
-  if (scenario === 'ingest' || scenario === 'callbacks') {
-    const what = scenario === 'ingest' ? 'submissions' : 'callbacks'
-    return `from ${number(lowest)} to ${number(highest)} ${what} a second, in ${time(durationMs)}`
-  }
-  return `${number(plan.recipients)} recipients within ${time(plan.budgetMs)}`
-}
-
-/** `q` on a terminal, beside Ctrl-C. */
-function stopKey(terminal: Terminal, stop: () => void): { stop(): void } {
-  const { stdin } = process
-  if (!terminal.live || !stdin.isTTY) return { stop: () => {} }
-  const onKey = (key: Buffer) => {
-    const text = key.toString()
-    // In raw mode Ctrl-C is a key as any other.
-    if (text === '\u0003') process.kill(process.pid, 'SIGINT')
-    else if (text === 'q') stop()
-  }
-  stdin.setRawMode(true).resume().on('data', onKey)
-  return {
-    stop() {
-      stdin.off('data', onKey).setRawMode(false).pause()
-    },
-  }
-}
-
-const lineEveryMs = 5000
-
-/** A bar on a terminal, else a line now and then. */
-async function createLoadProgress(terminal: Terminal, clock: Clock) {
-  if (!terminal.live) {
-    let next = 0
-    return {
-      update(progress: Progress) {
-        if (clock.monotonic() < next) return
-        next = clock.monotonic() + lineEveryMs
-        terminal.note(`  ${inWords(progress)}`)
-      },
-      stop: () => {},
-    }
-  }
-  const { default: cliProgress } = await import('cli-progress')
-  const bar = new cliProgress.SingleBar(
-    {
-      format: '  {bar} {words}  (q stops)',
-      barsize: 30,
-      hideCursor: true,
-      clearOnComplete: true,
-      stream: process.stderr,
-    },
-    cliProgress.Presets.shades_classic,
-  )
-  let begun = false
-  return {
-    update(progress: Progress) {
-      const words = inWords(progress)
-      if (begun) bar.update(progress.done, { words })
-      else bar.start(progress.recipients, progress.done, { words })
-      begun = true
-    },
-    stop: () => bar.stop(),
-  }
-}
-
-function inWords({ done, mailed, recipients, submitted, failed, depth, at }: Progress): string {
-  const rate = at > 0 ? (Math.max(done, mailed ?? 0) / at) * 1000 : 0
-  return [
-    `${number(done)} of ${number(recipients)}`,
-    `${number(submitted)} submitted`,
-    ...(mailed === null ? [] : [`${number(mailed)} mailed`]),
-    ...(failed > 0 ? [`${number(failed)} failed`] : []),
-    ...(depth === null ? [] : [`${number(depth)} queued`]),
-    `${number(rate)}/s`,
-    time(at),
-  ].join('  ')
-}
-
-function writeReports(result: LoadResult, folder: RunFolder): void {
-  writeFileSync(folder.file('report.json'), `${JSON.stringify(result, null, 2)}\n`)
-  writeFileSync(folder.file('report.xml'), junitReport(`load-${result.scenario}`, result.findings))
-  writeFileSync(folder.file('report.html'), htmlReport(result))
-}
-
-function tell(terminal: Terminal, result: LoadResult, folder: RunFolder): void {
-  const { style } = terminal
-  for (const finding of result.findings) {
-    terminal.record(finding)
-    if (finding.verdict === 'skip') continue
-    terminal.say(`${markOf(finding, terminal)} ${finding.title}: ${finding.reason}`)
-    if (finding.fix !== undefined) terminal.say(`    → ${finding.fix}`)
-  }
-  const verdict = { pass: 'passed', fail: 'failed', unobserved: 'no pass: not all could be seen', skip: 'skipped' }[
-    result.verdict
-  ]
-  const tone = result.verdict === 'pass' ? 'green' : result.verdict === 'fail' ? 'red' : 'yellow'
-  terminal.say(
-    `\n${style(tone, result.interrupted ? `interrupted; ${verdict}` : verdict)}  ${result.submission}, ${result.target} (${number(result.seconds, 1)} s)`,
-  )
-  if (result.resumed !== undefined) terminal.say(resumedWords(result.resumed))
-  terminal.say(`report: ${relative(process.cwd(), folder.file('report.html')) || folder.path}`)
-  if (result.interrupted) terminal.say(`go on: ${call(`load --resume ${folder.id}`)}`)
-  const { findings: _, samples: __, plan: ___, ...rest } = result
-  terminal.record({ event: 'result', ...rest })
 }
 
 function explained(error: EmulatorError, base: string): Failure {

@@ -7,7 +7,7 @@ import { createSubmitter } from '../../emulator/deployment/submitter.ts'
 import type { Clock } from '../../emulator/kernel/clock.ts'
 import { EmulatorError } from '../../emulator/kernel/errors.ts'
 import type { LoadPlan } from './plan.ts'
-import type { Reached } from './run-outcome.ts'
+import type { Reached } from './k6-variables.ts'
 
 const patienceMs = 90_000
 

@@ -6,7 +6,7 @@ import type { MailsBy } from './mail-count.ts'
 import { startOwnEmulator, type OwnEmulator } from './own-emulator.ts'
 import type { LoadPlan } from './plan.ts'
 import type { RunFolder } from './run-folder.ts'
-import type { Reached } from './run-outcome.ts'
+import type { Reached } from './k6-variables.ts'
 
 /** Secrets, which no plan keeps. */
 export interface Secrets {

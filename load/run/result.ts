@@ -3,7 +3,7 @@ import type { Sample } from './bottleneck.ts'
 import type { Cost } from './cost.ts'
 import type { GroupFigures } from './figures.ts'
 import type { LoadPlan } from './plan.ts'
-import type { Resumed } from './run-outcome.ts'
+import type { Resumed } from './resumption.ts'
 import type { Step } from './steps.ts'
 
 /** A run and what came of it, as `report.json` has it. Times are milliseconds, dates ISO 8601. */

@@ -13,7 +13,9 @@ import { readPrices } from './prices.ts'
 import { reach, type Secrets } from './reach.ts'
 import type { LoadResult } from './result.ts'
 import type { RunFolder } from './run-folder.ts'
-import { runOutcome, type OutcomeRun, type Progress, type Reached } from './run-outcome.ts'
+import type { Reached } from './k6-variables.ts'
+import { runOutcome, type OutcomeRun } from './run-outcome.ts'
+import type { Progress } from './run-state.ts'
 import { runSteps } from './run-steps.ts'
 
 export interface LoadDeps {

@@ -5,7 +5,7 @@ import { risesOf, type Rise } from '../k6/rising.ts'
 import { startK6 } from './k6.ts'
 import type { LoadPlan } from './plan.ts'
 import type { Came, LoadDeps } from './run-load.ts'
-import { variablesOf, type Reached } from './run-outcome.ts'
+import { variablesOf, type Reached } from './k6-variables.ts'
 import { kneeMs, kneeOf, stepOf, type Step, type StepAnswer } from './steps.ts'
 import { number, time } from './words.ts'
 

@@ -180,13 +180,11 @@ describe('a dry run against AWS', () => {
   })
 
   it('names what stands in the way', async () => {
-    ses
-      .on(GetAccountCommand)
-      .resolves({
-        ProductionAccessEnabled: false,
-        SendingEnabled: false,
-        SendQuota: { MaxSendRate: 50, Max24HourSend: 200, SentLast24Hours: 0 },
-      })
+    ses.on(GetAccountCommand).resolves({
+      ProductionAccessEnabled: false,
+      SendingEnabled: false,
+      SendQuota: { MaxSendRate: 50, Max24HourSend: 200, SentLast24Hours: 0 },
+    })
     sqs.on(GetQueueAttributesCommand).resolves({ Attributes: { QueueArn: 'arn', ApproximateNumberOfMessages: '7' } })
     const { passes, obstacles, warnings } = await dry()
     expect(passes).toBe(false)

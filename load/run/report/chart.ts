@@ -184,6 +184,8 @@ export interface Part {
   readonly name: string
   readonly value: number
   readonly words: string
+  /** Else each part has the next. */
+  readonly tone?: number
 }
 
 /** Bars below each other, each with its share of the longest. */
@@ -191,35 +193,32 @@ export function barChart({
   title,
   note = '',
   parts,
+  size = 'half',
 }: {
   readonly title: string
   readonly note?: string
+  readonly size?: Size
   readonly parts: readonly Part[]
 }): string {
   const shown = parts.filter(({ value }) => value > 0)
   if (shown.length === 0) return ''
   const rowHeight = 34
-  const { width } = frames.half
+  const { width } = frames[size]
   const height = shown.length * rowHeight + 8
   const most = Math.max(...shown.map(({ value }) => value))
   const [left, right] = [118, 84]
   const rows = shown
-    .map(({ name, value, words }, index) => {
+    .map(({ name, value, words, tone }, index) => {
       const y = index * rowHeight + 6
       const length = Math.max(2, (value / most) * (width - left - right))
       return (
         `<text class="label" x="${left - 10}" y="${y + 16}" text-anchor="end">${escaped(name)}</text>` +
-        `<rect class="fill c${(index % 5) + 1}" x="${left}" y="${y}" width="${Math.round(length)}" height="22" rx="4"/>` +
+        `<rect class="fill c${tone ?? (index % 5) + 1}" x="${left}" y="${y}" width="${Math.round(length)}" height="22" rx="4"/>` +
         `<text class="tick" x="${left + Math.round(length) + 8}" y="${y + 16}">${escaped(words)}</text>`
       )
     })
     .join('')
-  return figure(
-    'half',
-    title,
-    note === '' ? '' : `<p class="note">${escaped(note)}</p>`,
-    svg(width, height, title, rows),
-  )
+  return figure(size, title, note === '' ? '' : `<p class="note">${escaped(note)}</p>`, svg(width, height, title, rows))
 }
 
 const legend = (lines: readonly Line[]): string =>

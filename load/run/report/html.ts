@@ -203,9 +203,11 @@ function plots(result: LoadResult): string {
     }),
     barChart({
       title: 'Answered well, a second',
+      size: 'wide',
       note: 'at each rate that was offered',
       parts: steps.map(({ offered, achieved, holds }) => ({
         name: `${number(offered)}/s`,
+        tone: holds ? 1 : 5,
         value: Math.max(achieved, 0.01),
         words: `${number(achieved)}/s${holds ? '' : ' ✗'}`,
       })),
