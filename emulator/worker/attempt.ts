@@ -28,7 +28,10 @@ export interface AttemptDeps {
   readonly mail: MailPort
   readonly settingsOf: (tenant: number) => DeliverySettings
   readonly stage: <T>(name: 'certificate' | 'objects' | 'mail', run: () => Promise<T>) => Promise<T>
-  /** Mails in flight of one pass; the transport has its own, smaller pool of connections. Default 128. */
+  /**
+   * Mails in flight of one pass; the transport has its own, smaller pool of connections. Default 128, or 32 with the
+   * certificate in them: each is copied some times on its way, and this is what bounds the memory.
+   */
   readonly mailsAtOnce?: number
 }
 
@@ -39,7 +42,7 @@ type Certified = Map<string, Certificate | { error: string; permanent: boolean }
  * Never throws; each recipient gets its outcome, and nothing is written here but objects and mails.
  */
 export function createAttempt(deps: AttemptDeps) {
-  const { ids, objects, certificates, mail, settingsOf, mailsAtOnce = 128 } = deps
+  const { ids, objects, certificates, mail, settingsOf } = deps
   const prepare = createBatches({ templates: deps.templates })
 
   const certify = async (
@@ -216,8 +219,10 @@ export function createAttempt(deps: AttemptDeps) {
         }
       }
     }
+    const isLarge = job.action !== 'email' && settingsOf(job.tenant).certificateDelivery === 'attach'
+    const lanes = Math.min(deps.mailsAtOnce ?? (isLarge ? 32 : 128), leased.length)
     await deps.stage('mail', async () => {
-      await Promise.all(Array.from({ length: Math.min(mailsAtOnce, leased.length) }, lane))
+      await Promise.all(Array.from({ length: lanes }, lane))
     })
     const untried = leased.filter((_, at) => outcomes[at] === undefined)
     return { outcomes: outcomes.filter((outcome) => outcome !== undefined), untried, ...notes }
