@@ -29,7 +29,7 @@ export async function createLoadProgress(terminal: Terminal, clock: Clock) {
     let next = 0
     return {
       update(progress: Progress) {
-        if (clock.monotonic() < next) return
+        if (clock.monotonic() < next && progress.doing === undefined) return
         next = clock.monotonic() + lineEveryMs
         terminal.note(`  ${inWords(progress)}`)
       },
@@ -51,15 +51,19 @@ export async function createLoadProgress(terminal: Terminal, clock: Clock) {
   return {
     update(progress: Progress) {
       const words = inWords(progress)
-      if (begun) bar.update(progress.done, { words })
-      else bar.start(progress.recipients, progress.done, { words })
+      if (begun) bar.update(endedOf(progress), { words })
+      else bar.start(progress.recipients, endedOf(progress), { words })
       begun = true
     },
     stop: () => bar.stop(),
   }
 }
 
-function inWords({ done, mailed, recipients, submitted, failed, depth, at }: Progress): string {
+/** Callbacks may tell of many at once: what was mailed moves before. */
+const endedOf = ({ done, mailed, recipients }: Progress) => Math.min(recipients, Math.max(done, mailed ?? 0))
+
+function inWords({ done, mailed, recipients, submitted, failed, depth, at, doing }: Progress): string {
+  if (doing !== undefined) return doing
   const rate = at > 0 ? (Math.max(done, mailed ?? 0) / at) * 1000 : 0
   return [
     `${number(done)} of ${number(recipients)}`,

@@ -165,6 +165,11 @@ async function load(scenario: ScenarioName, options: LoadOptions): Promise<void>
     sayResult(terminal, result, folder)
     process.exitCode = result.interrupted ? 130 : result.verdict === 'pass' ? 0 : 99
   } catch (error) {
+    if (error instanceof EmulatorError && error.code === 'stopped') {
+      terminal.note(`offload: ${error.message}`)
+      // A canary on its way is waited for by nobody.
+      process.exit(130)
+    }
     throw error instanceof EmulatorError ? explained(error, reportDir) : error
   }
 }

@@ -153,7 +153,7 @@ function optionsOf(
   flags: WorkerFlags,
   config: Config,
 ): Omit<WorkerProcessOptions, 'clock' | 'onRecovered' | 'onError'> {
-  const queueUrl = urlOf('--queue-url', flags.queueUrl)
+  const queueUrl = urlOf('--queue-url', flags.queueUrl, 'http://127.0.0.1:4566/000000000000/manireports-jobs')
   const atAws = isAtAws(queueUrl.href)
   if (atAws && flags.iOwnThisTarget !== true) {
     throw new Failure(2, `${flags.queueUrl} is a queue at AWS, and whoever takes its messages takes them from others`, {
@@ -172,7 +172,7 @@ function optionsOf(
   return {
     queueUrl: queueUrl.href,
     bucket: flags.bucket,
-    s3Endpoint: flags.endpointUrl ?? process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'],
+    s3Endpoint: s3EndpointOf(flags),
     region: flags.region,
     ledger: flags.ledger,
     smtp: flags.smtp,
@@ -181,7 +181,7 @@ function optionsOf(
     mailRate: rate,
     concurrency: flags.concurrency ?? config.worker_concurrency,
     visibilityMs: visibilityOf(flags.visibility),
-    verifyBase: urlOf('--verify-url', verifyUrl).href.replace(/\/+$/, ''),
+    verifyBase: urlOf('--verify-url', verifyUrl, 'https://moodle.example.com').href.replace(/\/+$/, ''),
     templates: config.certificate_templates,
     settingsOf: (tenant) => ({
       presignedUrlTtlSeconds: ofTenant(tenant).presigned_url_ttl ?? config.presigned_url_ttl,
@@ -208,9 +208,18 @@ function optionsOf(
   }
 }
 
-function urlOf(flag: string, text: string): URL {
+/** The flag, else the variables that the AWS SDK and CLI know; one that is set to nothing is not set. */
+function s3EndpointOf({ endpointUrl }: WorkerFlags): string | undefined {
+  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
+  const places = Object.entries({ '--endpoint-url': endpointUrl, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL })
+  const [name, text] = places.find(([, value = '']) => value !== '') ?? []
+  if (name === undefined || text === undefined) return undefined
+  return urlOf(name, text, 'http://127.0.0.1:4566').href.replace(/\/+$/, '')
+}
+
+function urlOf(flag: string, text: string, example: string): URL {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text)
-  throw new Failure(2, `${flag} ${text}: must be a URL such as http://127.0.0.1:4566/000000000000/manireports-jobs`)
+  throw new Failure(2, `${flag} ${text}: must be a URL such as ${example}`)
 }
 
 function visibilityOf(milliseconds: number): number {
@@ -236,10 +245,12 @@ function fixOf({ code, message }: EmulatorError, { queueUrl, s3Endpoint, bucket 
       return ['aws sqs list-queues shows those that there are; offload up prints the URL of its own']
     case 'bucket-not-found':
       return [
-        `S3 was asked ${s3Endpoint === undefined ? "at the queue's host" : `at ${s3Endpoint}`}: --endpoint-url, where ${bucket} is elsewhere`,
+        `S3 was asked at ${s3Endpoint ?? (isAtAws(queueUrl) ? 'AWS' : "the queue's host")}: --endpoint-url, where ${bucket} is elsewhere`,
       ]
     case 'aws-unreachable':
-      return [`is it running? ${new URL(queueUrl).origin} must answer (offload up --worker none)`]
+      return [
+        `is it running? ${(message.startsWith('the bucket') ? s3Endpoint : undefined) ?? new URL(queueUrl).origin} must answer (offload up --worker none)`,
+      ]
     case 'aws-refused':
       if (message.includes('no AWS credentials')) {
         return ['an emulator takes any: export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test']

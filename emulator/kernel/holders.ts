@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { EmulatorError } from './errors.ts'
 import { tryLock } from './lock.ts'
@@ -16,10 +16,12 @@ export const aloneOn = (name: string): Holder => ({ name, isAlive: () => false }
 
 /**
  * One of several processes on the same state file. Each locks a file of its own in the folder beside it as long as it
- * lives, so that a death shows at once, in a container too, and a number that is used again misleads nobody.
+ * lives, so that a death shows at once, in a container too, and a number that is used again misleads nobody. The state file
+ * must be there.
  */
 export function joinHolders({ stateFile, name }: { stateFile: string; name: string }): Holder & { leave(): void } {
-  const folder = `${stateFile}-holders`
+  // Whoever comes by a symbolic link must find the same folder: else each would take the other one for dead.
+  const folder = `${realpathSync(stateFile)}-holders`
   const lockOf = (holder: string) => join(folder, `${holder}.lock`)
   mkdirSync(folder, { recursive: true })
   const own = tryLock(lockOf(name))

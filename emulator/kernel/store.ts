@@ -102,8 +102,9 @@ export function openStore({
   if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true })
   const db = new DatabaseSync(path)
   db.exec(`
-    -- Before all else: another process may be writing already.
-    PRAGMA busy_timeout = 5000;
+    -- Before all else: another process may be writing already. Whose turn it is, chance decides: with four that write all
+    -- the time, one in a thousand waits for more than 5 s.
+    PRAGMA busy_timeout = 30000;
     PRAGMA page_size = 8192;
     ${
       // What does not outlive the process needs no log on disk, and nobody else reads it: less than half the time.

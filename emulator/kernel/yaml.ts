@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument, visit, type Document } from 'yaml'
+import { LineCounter, parseDocument, visit, type Document, type Node } from 'yaml'
 import { messageOf } from './errors.ts'
 
 export type Yaml =
@@ -16,13 +16,21 @@ export function readYaml(text: string): Yaml {
     reason: `no YAML: ${reason}`,
   })
   if (error !== undefined) return fail(error.pos[0], error.message.split(' at line ')[0] ?? '')
-  let unresolved: { readonly name: string; readonly at: number } | undefined
+  let wrong: { readonly at: number; readonly reason: string } | undefined
+  // Each alias could look for its anchor itself, but goes through the whole document for it.
+  const anchors = new Map<string, Node>()
   visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) === undefined) unresolved ??= { name: alias.source, at: alias.range?.[0] ?? 0 }
+    Value(_, node) {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node)
+    },
+    Alias(_, { source, range }, path) {
+      const node = anchors.get(source)
+      const at = range?.[0] ?? 0
+      if (node === undefined) wrong ??= { at, reason: `*${source} names no anchor before it` }
+      else if (path.includes(node)) wrong ??= { at, reason: `*${source} stands inside &${source} itself` }
     },
   })
-  if (unresolved !== undefined) return fail(unresolved.at, `*${unresolved.name} names no anchor before it`)
+  if (wrong !== undefined) return fail(wrong.at, wrong.reason)
   try {
     return { ok: true, document, lines, value: document.toJS() }
   } catch (unreadable) {

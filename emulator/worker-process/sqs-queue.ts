@@ -27,8 +27,10 @@ const mostAttributes = 10
 const reasonAttribute = 'ErrorMessage'
 const longestReason = 1024
 
-/** The consumer's message is no longer its own: its visibility has ended, or it was deleted. */
-const isLost = (error: unknown) => /MessageNotInflight|ReceiptHandleIsInvalid/.test(nameOf(error))
+/** The consumer's message is no longer its own: its visibility has ended, or it was deleted (which has no code of its own). */
+const isLost = (error: unknown) =>
+  /MessageNotInflight|ReceiptHandleIsInvalid/.test(nameOf(error)) ||
+  (error instanceof Error && error.message.includes('Message does not exist or is not available'))
 
 /** The worker's queue on a real SQS, or on what speaks its protocol. Throws EmulatorErrors of `AwsErrorCode`. */
 export async function createSqsQueue({ client, queueUrl, clock, visibilityMs }: SqsQueueDeps): Promise<SqsQueue> {

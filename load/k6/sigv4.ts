@@ -47,7 +47,7 @@ export function signedHeaders(crypto: Crypto, request: AwsRequest): Record<strin
   const scope = `${day}/${region}/${service}/aws4_request`
   const toSign = [algorithm, date, scope, crypto.sha256(canonical, 'hex')].join('\n')
   const key = signingKey(crypto, credentials.secretAccessKey, day, region, service)
-  const signature = String(crypto.hmac('sha256', key, toSign, 'hex'))
+  const signature = crypto.hmac('sha256', key, toSign, 'hex') as string
   return {
     ...headers,
     ...added,

@@ -45,7 +45,7 @@ export const watchScenario = ({ budgetMs }: Pick<Settings, 'budgetMs'>) =>
     exec: 'watch',
   }) as const
 
-const mostUnanswered = 60
+const mostUnanswered = 30
 
 /** Looks until all recipients have come to an end, or the budget is over. */
 export function watchOutcome(settings: Settings): void {

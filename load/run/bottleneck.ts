@@ -48,11 +48,6 @@ export function bottleneckOf({
   readonly submitRate: number
   readonly stages?: GroupFigures['stages']
 }): { reason: string; fix: string } | undefined {
-  const seen = steadyRate(samples)
-  if (seen === undefined) return undefined
-  const needed = recipients / (budgetMs / 1000)
-  const takes = time((recipients / seen) * 1000)
-  const at = `${number(seen, seen < 100 ? 1 : 0)} recipients a second take ${takes}, ${number(needed, 1)} a second are needed`
   const { mail, callback } = stages
   if (callback !== undefined && callback.p95 > 1000 && callback.p95 > (mail?.p95 ?? 0)) {
     return {
@@ -60,6 +55,11 @@ export function bottleneckOf({
       fix: 'send more callbacks at once, and look at the answers that the first attempts got',
     }
   }
+  const seen = steadyRate(samples)
+  if (seen === undefined) return undefined
+  const needed = recipients / (budgetMs / 1000)
+  const takes = time((recipients / seen) * 1000)
+  const at = `${number(seen, seen < 100 ? 1 : 0)} recipients a second take ${takes}, ${number(needed, 1)} a second are needed`
   if (mailRate !== undefined && seen <= mailRate.perSecond * 1.1 && seen >= mailRate.perSecond * 0.8) {
     return {
       reason: `the mail rate (${mailRate.setting}: ${number(mailRate.perSecond)} a second) is the bottleneck; ${at}`,

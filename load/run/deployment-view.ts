@@ -26,7 +26,6 @@ const job = z.looseObject({
   settled: z.boolean(),
   callbacks: z.object({ waiting: z.number(), delivered: z.number(), dead: z.number(), parked: z.number() }),
 })
-export type JobState = z.output<typeof job>
 
 const recipientPage = z.object({
   recipients: z.array(z.looseObject({ key: z.string(), sent_at: z.string().nullable() })),

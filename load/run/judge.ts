@@ -257,11 +257,11 @@ const cases: readonly Case[] = [
   },
 ]
 
-/** Holds a group's figures against the limits. */
-export function judge(figures: GroupFigures, limits: Limits, circumstances: Circumstances, prefix = ''): Finding[] {
+/** Holds a group's figures against the limits; `group` names it where there are several. */
+export function judge(figures: GroupFigures, limits: Limits, circumstances: Circumstances, group?: string): Finding[] {
   return cases.map(({ id, title, judge: by }) => ({
-    id: `${prefix}${id}`,
-    title: title(limits),
+    id: group === undefined ? id : `${group}-${id}`,
+    title: group === undefined ? title(limits) : `${group}: ${title(limits)}`,
     level: 'required',
     ...by(figures, limits, circumstances),
   }))

@@ -78,7 +78,7 @@ export const scenarios = ['budget', 'ingest', 'callbacks', 'spike', 'tenants'] a
 export type ScenarioName = (typeof scenarios)[number]
 
 /** The script of a scenario: TypeScript in a checkout, JavaScript in the package. */
-export function scriptOf(scenario: ScenarioName): string {
+function scriptOf(scenario: ScenarioName): string {
   const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
   return join(dirname(fileURLToPath(import.meta.url)), '..', `${scenario}${ending}`)
 }

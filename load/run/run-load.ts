@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import type { Finding } from '../../contracts/checks/verdict.ts'
 import type { Clock } from '../../emulator/kernel/clock.ts'
+import { EmulatorError } from '../../emulator/kernel/errors.ts'
 import { messageOf } from '../k6/bodies.ts'
 import { bottleneckOf, steadyRate } from './bottleneck.ts'
 import { costOf, usualUsage, type Usage } from './cost.ts'
@@ -47,7 +48,8 @@ export async function runLoad(given: LoadPlan, deps: LoadDeps): Promise<LoadResu
     own = reachedNow.own
     const { reached } = reachedNow
     if (own !== undefined) say(`an emulator of its own at ${own.url} (process ${own.pid})`)
-    const before = await deps.before?.(reached)
+    const before = await orStopped(stop, deps.before?.(reached))
+    if (stop.aborted) throw new EmulatorError('stopped', 'stopped: no load was submitted')
     const plan = before === undefined ? given : { ...given, listen: before.listensOn }
     const came =
       plan.scenario === 'ingest' || plan.scenario === 'callbacks'
@@ -72,6 +74,13 @@ export async function runLoad(given: LoadPlan, deps: LoadDeps): Promise<LoadResu
     await own?.stop()
     process.removeListener('exit', withUs)
   }
+}
+
+/** What has begun is not waited for once the run is stopped. */
+function orStopped<T>(stop: AbortSignal, work: Promise<T> | undefined): Promise<T | undefined> {
+  if (work === undefined) return Promise.resolve(undefined)
+  const stopped = new Promise<undefined>((resolve) => stop.addEventListener('abort', () => resolve(undefined)))
+  return Promise.race([work, stopped])
 }
 
 /** What a scenario gives to the result. */
@@ -121,7 +130,7 @@ function outcomeOf(plan: LoadPlan, run: OutcomeRun, { k6, mailRate }: LoadDeps):
         ...(bottleneck === undefined ? {} : { bottleneck }),
         ...(run.mailsUnseen === undefined ? {} : { mailsUnseen: run.mailsUnseen }),
       },
-      several ? `${group.name}-` : '',
+      several ? group.name : undefined,
     ),
   )
   return {
@@ -137,7 +146,13 @@ function outcomeOf(plan: LoadPlan, run: OutcomeRun, { k6, mailRate }: LoadDeps):
     ...(run.emulatorStages === undefined ? {} : { emulatorStages: run.emulatorStages }),
     ...(run.peakMemory === undefined ? {} : { peakMemory: run.peakMemory }),
     ...(run.resumed === undefined ? {} : { resumed: run.resumed }),
-    cost: costOf(usageOf(plan), readPrices()),
+    cost: costOf(
+      usageOf(plan, {
+        messages: groups.reduce((sum, { requests }) => sum + requests, 0),
+        recipients: groups.reduce((sum, { mails, accepted }) => sum + (mails ?? accepted), 0),
+      }),
+      readPrices(),
+    ),
   }
 }
 

@@ -33,6 +33,8 @@ export interface OutcomeRun {
   readonly resumed: Resumed | undefined
 }
 
+/** How long SES may take to publish what it has sent. */
+const eventsMs = 60_000
 /** How long k6 may take to see the last figures. */
 const k6EndMs = 20_000
 
@@ -127,6 +129,8 @@ export async function runOutcome(
       onProgress(state.progress())
     }
     if (stop.aborted) run.stop()
+    else onProgress({ ...state.progress(), doing: 'counting the mails' })
+    if (!stop.aborted && reached.mailsBy.kind === 'ses-events') await untilPublished(mails, watched, clock, stop)
     const seen = await countAll(mails, watched)
     state.conclude(seen)
     const exit = stop.aborted ? null : await within(clock, run.ended, k6EndMs)
@@ -173,6 +177,22 @@ async function countAll(
   return counts
 }
 
+/** SES publishes its events after the fact: those of the last mails are waited for. */
+async function untilPublished(
+  mails: ReturnType<typeof createMailCounter>,
+  watched: readonly Watched[],
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<void> {
+  const until = clock.now() + eventsMs
+  for (;;) {
+    const counts = await countAll(mails, watched)
+    const all = counts.every((each, at) => each.observed && each.mails >= (watched[at]?.tally.totals.sent ?? 0))
+    if (all || counts.some(({ observed }) => !observed) || stop.aborted || clock.now() > until) return
+    await sleep(clock, eventsMs / 20, stop)
+  }
+}
+
 /** When each mail was sent, to the millisecond, where the target is an emulator that keeps one job for all. */
 async function exactTimes(control: Control, watched: readonly Watched[]): Promise<(Float64Array | undefined)[]> {
   const all: (Float64Array | undefined)[] = []
@@ -192,6 +212,12 @@ async function exactTimes(control: Control, watched: readonly Watched[]): Promis
   return all
 }
 
-function within<T>(clock: Clock, promise: Promise<T>, ms: number): Promise<T | undefined> {
-  return Promise.race([promise, sleep(clock, ms).then(() => undefined)])
+async function within<T>(clock: Clock, promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const over = new AbortController()
+  try {
+    return await Promise.race([promise, sleep(clock, ms, over.signal).then(() => undefined)])
+  } finally {
+    // A timer that is left keeps the process.
+    over.abort()
+  }
 }

@@ -16,6 +16,8 @@ const movingMs = 15_000
 
 /** `at`: milliseconds since the first submission. */
 export interface Progress {
+  /** What is done now, where that is no longer to wait for recipients. */
+  readonly doing?: string
   readonly recipients: number
   readonly submitted: number
   readonly done: number

@@ -2,12 +2,13 @@ import { expect, it } from 'vitest'
 import { post, watched } from './set-up.ts'
 
 const hour = 3_600_000
-const inQueue = (url: string, body: string) =>
+const ofQueue = (url: string, operation: string, input: object) =>
   new Request(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
-    body: JSON.stringify({ QueueUrl: url, MessageBody: body }),
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${operation}` },
+    body: JSON.stringify({ QueueUrl: url, ...input }),
   })
+const inQueue = (url: string, body: string) => ofQueue(url, 'SendMessage', { MessageBody: body })
 
 it('is quiet where nothing is wrong, and says what it looks at', async () => {
   const run = await watched()
@@ -90,6 +91,25 @@ it('raises the alarm of a dead letter, and ends it with the redrive of what was 
   await post(run, '/_offload/queues/manireports-jobs-dlq/redrive')
   await run.clock.settle()
   // It comes back, since it is still no job.
+  expect(run.changes('dead-letters')).toEqual(['ALARM', 'OK', 'ALARM'])
+})
+
+it('raises it where a queue that holds something becomes one for dead letters, and ends it when it is one no more', async () => {
+  const run = await watched({ worker: 'none' })
+  const ask = (name: string, operation: string, input: object = {}) =>
+    run.during(({ inject, queueUrl }) => inject(ofQueue(queueUrl.replace(/[^/]+$/, name), operation, input)))
+  const RedrivePolicy = JSON.stringify({
+    deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:others',
+    maxReceiveCount: 3,
+  })
+  await ask('', 'CreateQueue', { QueueName: 'others' })
+  await ask('others', 'SendMessage', { MessageBody: 'left here' })
+  expect(run.changes('dead-letters')).toEqual([])
+  await ask('', 'CreateQueue', { QueueName: 'mine', Attributes: { RedrivePolicy } })
+  expect(run.changes('dead-letters')).toEqual(['ALARM'])
+  await ask('mine', 'SetQueueAttributes', { Attributes: { RedrivePolicy: '' } })
+  expect(run.changes('dead-letters')).toEqual(['ALARM', 'OK'])
+  await ask('mine', 'SetQueueAttributes', { Attributes: { RedrivePolicy } })
   expect(run.changes('dead-letters')).toEqual(['ALARM', 'OK', 'ALARM'])
 })
 

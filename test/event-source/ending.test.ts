@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { DatabaseSync } from 'node:sqlite'
+import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ConfigInput } from '../../emulator/config.ts'
 import { systemClock, virtualClock } from '../../emulator/kernel/clock.ts'
@@ -66,7 +67,7 @@ describe('a job of a worker outside', () => {
       await work(emulator)
       await sqs.send(new DeleteMessageCommand({ QueueUrl: emulator.queueUrl, ReceiptHandle: message?.ReceiptHandle }))
     }
-    return { emulator, clock, take }
+    return { emulator, clock, sqs, take }
   }
   const job = specJob({ recipients: [{ userid: 1, email: 'ann@example.com', firstname: 'Ann', lastname: 'Archer' }] })
   const calledBack = ({ url }: Running) => ({
@@ -106,6 +107,37 @@ describe('a job of a worker outside', () => {
     await at.take()
     expect(await after(at, 3000)).toEqual([false, 'processing', 1])
     expect(await after(at, 4000)).toEqual([true, 'processing', 1])
+  })
+
+  it('is settled when what was found of it has been said, not before', async () => {
+    const data_dir = mkdtempSync(join(tmpdir(), 'offload-ending-'))
+    onTestFinished(() => rmSync(data_dir, { recursive: true, force: true }))
+    const at = await start({ data_dir })
+    await at.emulator.submit(calledBack(at.emulator))
+    const state = new DatabaseSync(join(data_dir, 'state.db'), { readOnly: true })
+    onTestFinished(() => state.close())
+    const found: unknown[] = []
+    at.emulator.journal.subscribe(({ event }) => {
+      if (event.type === 'job.finding') found.push(state.prepare('SELECT observed FROM jobs').get()?.['observed'])
+    })
+    await at.take()
+    expect(await after(at, 7000)).toEqual([true, 'processing', 1])
+    expect(new Set(found)).toEqual(new Set(['open']))
+  })
+
+  it('is settled although so many others have come since that it is watched no more', async () => {
+    const at = await start()
+    await at.emulator.submit(calledBack(at.emulator))
+    await at.take(mail)
+    expect(await after(at, 1000)).toEqual([false, 'completed', 0])
+    for (let batch = 0; batch < 100; batch++) {
+      const Entries = Array.from({ length: 10 }, (_, nth) => ({
+        Id: String(nth),
+        MessageBody: JSON.stringify({ ...job, job_id: `other-${batch}-${nth}` }),
+      }))
+      await at.sqs.send(new SendMessageBatchCommand({ QueueUrl: at.emulator.queueUrl, Entries }))
+    }
+    expect(await after(at, 7000)).toEqual([true, 'completed', 0])
   })
 
   it('is settled after a restart as well, also with the own worker', async () => {

@@ -1,15 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { aloneOn, joinHolders } from '../../emulator/kernel/holders.ts'
 
 function stateFile(): string {
   const made = mkdtempSync(join(tmpdir(), 'offload-holders-'))
   onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return join(made, 'ledger.db')
+  const file = join(made, 'ledger.db')
+  writeFileSync(file, '')
+  return file
 }
 
 it('who is alone takes everybody else for dead', () => {
@@ -26,6 +28,17 @@ it('a holder lives until it leaves, and leaves nothing behind', () => {
   expect(one.isAlive('worker-2')).toBe(false)
   one.leave()
   expect(readdirSync(`${file}-holders`)).toEqual([])
+})
+
+it('two that name the same file by other paths know of each other', () => {
+  const file = stateFile()
+  const link = join(dirname(file), 'link.db')
+  symlinkSync(file, link)
+  const one = joinHolders({ stateFile: file, name: 'worker-1' })
+  const two = joinHolders({ stateFile: link, name: 'worker-2' })
+  expect([one.isAlive('worker-2'), two.isAlive('worker-1')]).toEqual([true, true])
+  one.leave()
+  two.leave()
 })
 
 it('no two have one name', () => {

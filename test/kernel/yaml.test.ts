@@ -1,5 +1,6 @@
 import { assert, constantFrom, array, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { readRules } from '../../emulator/kernel/faults/read-rules.ts'
 import { readYaml } from '../../emulator/kernel/yaml.ts'
 
 const refusal = (text: string) => {
@@ -20,6 +21,17 @@ describe('YAML that people write', () => {
       at === 0 ? 'a0: &a0 [x]' : `a${at}: &a${at} [${`*a${at - 1},`.repeat(9)}]`,
     )
     expect(refusal(laughs.join('\n'))).toBe('1: no YAML: Excessive alias count indicates a resource exhaustion attack')
+  })
+
+  it('is refused where it contains itself, which nobody could write out', () => {
+    expect(refusal('a: 1\nb: &x [*x]')).toBe('2: no YAML: *x stands inside &x itself')
+    expect(refusal('&x {a: {b: *x}}')).toBe('1: no YAML: *x stands inside &x itself')
+    expect(refusal('&x {a: &x [1], b: *x}')).toBeUndefined()
+    expect(readRules('- &x [*x]')).toMatchObject({ ok: false, issues: [{ line: 1 }] })
+  })
+
+  it('takes no longer for each alias the more there are', () => {
+    expect(refusal(`- &a 1\n${'- *a\n'.repeat(20_000)}- *b\n`)).toBe('20002: no YAML: *b names no anchor before it')
   })
 
   it('is read or refused whatever it is, and never throws', () => {

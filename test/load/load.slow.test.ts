@@ -82,7 +82,7 @@ it.skipIf(skip)('at 14 mails a second the budget is missed, for the mail rate', 
 })
 
 it.skipIf(skip)('a target that drops 1 % of its callbacks fails for that', async () => {
-  const rules = faults({ at: 'callback.attempt', when: { share: '1%' }, then: 'drop' })
+  const rules = faults('[{ at: callback.attempt, when: { share: 1% }, then: drop }]')
   const { code, failed, reason } = await runLoad(
     '--recipients',
     '1000',
@@ -98,7 +98,7 @@ it.skipIf(skip)('a target that drops 1 % of its callbacks fails for that', async
 })
 
 it.skipIf(skip)('a target that sends 1 of 500 mails twice fails for that', async () => {
-  const rules = faults({ at: 'worker.mail', when: { every: 500 }, then: 'duplicate' })
+  const rules = faults('[{ at: worker.mail, when: { every: 500 }, then: duplicate }]')
   const { code, failed, reason } = await runLoad('--recipients', '1000', '--budget', '2m', '--faults', rules)
   expect({ code, failed }).toEqual({ code: 99, failed: ['mails/once'] })
   expect(reason('mails/once')).toMatch(/^2 mails too many of 1,002/)
@@ -125,7 +125,7 @@ it.skipIf(skip)('a target that loses a batch fails for that', async () => {
 })
 
 it.skipIf(skip)('a target whose callbacks are late fails for that', async () => {
-  const rules = faults({ at: 'callback.attempt', then: { late: '12s' } })
+  const rules = faults('[{ at: callback.attempt, then: { late: 12s } }]')
   const { code, failed, reason } = await runLoad('--recipients', '200', '--budget', '10s', '--faults', rules)
   expect({ code, failed }).toEqual({ code: 99, failed: ['recipients/makespan'] })
   expect(reason('recipients/makespan')).toMatch(/200 of them late: the callbacks are the bottleneck/)

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { Finding } from '../../contracts/checks/verdict.ts'
 import type { LoadResult } from '../../load/run/result.ts'
 
 export const root = join(import.meta.dirname, '../..')
@@ -25,9 +26,9 @@ export function temporary(): string {
 }
 
 /** A file of fault rules. */
-export function faults(...rules: readonly object[]): string {
+export function faults(rules: string): string {
   const file = join(temporary(), 'faults.yaml')
-  writeFileSync(file, JSON.stringify(rules))
+  writeFileSync(file, rules)
   return file
 }
 
@@ -61,12 +62,12 @@ export function startLoad(args: readonly string[], folder = temporary()): Run {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-    const findings = records.filter((record) => 'level' in record)
+    const findings = records.filter((record) => 'level' in record) as unknown as Finding[]
     return {
       code: code as number | null,
       result: records.find(({ event }) => event === 'result') as LoadResult | undefined,
-      failed: findings.filter(({ verdict }) => verdict === 'fail').map(({ id }) => String(id)),
-      reason: (id: string) => String(findings.find((one) => one['id'] === id)?.['reason'] ?? ''),
+      failed: findings.filter(({ verdict }) => verdict === 'fail').map(({ id }) => id),
+      reason: (id: string) => findings.find((one) => one.id === id)?.reason ?? '',
       said,
     }
   })

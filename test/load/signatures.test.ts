@@ -12,7 +12,7 @@ const crypto: Crypto = {
       .digest()
     return encoding === 'hex'
       ? digest.toString('hex')
-      : (digest.buffer.slice(digest.byteOffset, digest.byteOffset + digest.length) as ArrayBuffer)
+      : digest.buffer.slice(digest.byteOffset, digest.byteOffset + digest.length)
   },
 }
 

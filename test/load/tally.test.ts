@@ -10,7 +10,10 @@ const callbackPath = '/local/manireports/ui/ajax/cloud_callback.php'
 const secret = 'a secret'
 const token = 'a token'
 
-function scene(dialect: Dialect, { shape = 'batches' as Shape, recipients = 6, batch = 2 } = {}) {
+function scene(
+  dialect: Dialect,
+  { shape = 'batches', recipients = 6, batch = 2 }: { shape?: Shape; recipients?: number; batch?: number } = {},
+) {
   const clock = virtualClock()
   const of = { run: 77, dialect, shape, address: 'load-{run}-{n}@check.offload.test' }
   const tally = createTally({ ...of, recipients, batch, budgetMs: 60_000, callbackPath })

@@ -1,5 +1,7 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { emptyFolder, offload } from '../cli/offload.ts'
 
 // An empty one would be a region.
@@ -47,6 +49,21 @@ describe('offload worker', () => {
       /no AWS credentials[^]*→ an emulator takes any: export/,
     ],
     ['nobody there', [local], somebody, 3, /ECONNREFUSED[^]*→ is it running\? http:\/\/127\.0\.0\.1:1 must answer/],
+    [
+      'a place to verify that is no URL',
+      [local, '--verify-url', 'moodle'],
+      somebody,
+      2,
+      /--verify-url moodle: must be a URL such as https:\/\/moodle\.example\.com$/m,
+    ],
+    ['an S3 that is no URL', [local, '--endpoint-url', 's3'], somebody, 2, /--endpoint-url s3: must be a URL such as/],
+    [
+      'an S3 in the environment that is no URL',
+      [local],
+      { ...somebody, AWS_ENDPOINT_URL_S3: '', AWS_ENDPOINT_URL: 's3' },
+      2,
+      /AWS_ENDPOINT_URL s3: must be a URL such as/,
+    ],
     ['too short a visibility', [local, '--visibility', '1s'], somebody, 2, /--visibility must be from 2 s to 12 hours/],
     [
       'a callback address that is none',
@@ -60,5 +77,21 @@ describe('offload worker', () => {
     expect(ran).toMatchObject({ code, stdout: '' })
     expect(ran.stderr).toMatch(words)
     expect(ran.stderr).not.toContain('defect')
+  })
+
+  it('a queue, but no S3 beside it: says which of them must answer', async () => {
+    const queue = createServer((request, response) => {
+      request.resume()
+      response.end('{}')
+    })
+    await new Promise<void>((resolve) => void queue.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void queue.close())
+    const { port } = queue.address() as AddressInfo
+    const url = `http://127.0.0.1:${port}/000000000000/jobs`
+    const ran = await worker(url, ['--endpoint-url', 'http://127.0.0.1:1'])
+    expect(ran).toMatchObject({ code: 3, stdout: '' })
+    expect(ran.stderr).toMatch(
+      /the bucket certificates cannot be used[^]*→ is it running\? http:\/\/127\.0\.0\.1:1 must/,
+    )
   })
 })

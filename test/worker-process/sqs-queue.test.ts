@@ -140,6 +140,17 @@ describe('visibility', () => {
     },
   )
 
+  it('so is one that somebody else has deleted, in the words of SQS', async () => {
+    const { sqs, queue, clock } = await set()
+    const words =
+      'Value handle-1 for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for ' +
+      'visibility timeout change.'
+    sqs.on(ChangeMessageVisibilityCommand).rejects(awsSays('InvalidParameterValue', words))
+    await queue.renew(message(), clock.now() + 30_000)
+    sqs.on(ChangeMessageVisibilityCommand).rejects(awsSays('InvalidParameterValue', 'VisibilityTimeout is invalid'))
+    await expect(queue.renew(message(), clock.now())).rejects.toThrow('VisibilityTimeout is invalid')
+  })
+
   it('anything else is told', async () => {
     const { sqs, queue, clock } = await set()
     sqs.on(ChangeMessageVisibilityCommand).rejects(awsSays('AccessDenied'))

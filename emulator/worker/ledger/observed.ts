@@ -107,6 +107,11 @@ export function createObserved({ store, clock, journal, standing }: ObservedDeps
       store.run("UPDATE jobs SET observed = 'over' WHERE id = ?", jobId)
     },
 
+    /** The job is watched no more: nothing more will be seen of it, if it has an end. */
+    forgotten(jobId: number): void {
+      store.run("UPDATE jobs SET observed = 'over' WHERE id = ? AND observed = 'open' AND ended_at IS NOT NULL", jobId)
+    },
+
     /** Nobody looks any more: what has an end has been seen, the rest is the own worker's. */
     ends(): void {
       store.run("UPDATE jobs SET observed = iif(ended_at IS NULL, NULL, 'over') WHERE observed = 'open'")

@@ -67,9 +67,7 @@ export function createViews({ store, ids }: { store: Store; ids: Ids }) {
       ...(row.started_at === null ? {} : { started_at: iso(row.started_at) }),
       ...(row.ended_at === null ? {} : { ended_at: iso(row.ended_at) }),
       settled:
-        row.observed === null
-          ? row.ended_at !== null && row.settle_at === null && !reporting
-          : row.observed === 'over',
+        row.observed === null ? row.ended_at !== null && row.settle_at === null && !reporting : row.observed === 'over',
       advice: JSON.parse(row.advice) as Advice[],
       findings: store.all<{ recipient: string | null; text: string }>(
         `SELECT nullif(recipient, '') AS recipient,

@@ -66,7 +66,12 @@ const gatheringMs = 200
 export function createObserver(deps: ObserverDeps) {
   const { store, clock, ledger } = deps
   const log = createObservationLog({ store, onError: deps.onError })
-  const tracked = createTrackedJobs({ onForget: log.forget })
+  const tracked = createTrackedJobs({
+    onForget(jobId) {
+      log.forget(jobId)
+      store.write(() => ledger.observed.forgotten(jobId)).catch(deps.onError)
+    },
+  })
   const told = new WeakMap<TrackedJob, ReadonlyMap<string, string>>()
   const over = new WeakSet<TrackedJob>()
   const awaited = new WeakMap<TrackedJob, number | undefined>()
@@ -114,10 +119,7 @@ export function createObserver(deps: ObserverDeps) {
     }
   }
 
-  const tell = async (job: TrackedJob) => {
-    if (!tracked.isTracked(job)) return
-    await conclude(job)
-    if (job.incomplete) return
+  const judgeAnew = async (job: TrackedJob) => {
     const before = told.get(job) ?? new Map<string, string>()
     const now = new Map<string, string>(judge(seenOf(job), clock.now()).map(({ code, text }) => [code, text]))
     told.set(job, now)
@@ -127,6 +129,13 @@ export function createObserver(deps: ObserverDeps) {
       for (const code of changed) ledger.observed.finding(job.row.id, now.get(code), before.get(code))
       log.tell(job.row.id, now)
     })
+  }
+
+  const tell = async (job: TrackedJob) => {
+    if (!tracked.isTracked(job)) return
+    // Whoever waits for its end reads what was found then.
+    if (!job.incomplete) await judgeAnew(job)
+    await conclude(job)
   }
 
   const changed = (job: TrackedJob) => {

@@ -32,7 +32,7 @@ const frames: Readonly<Record<Size, Frame>> = {
 const mostPoints = 400
 
 /** 1, 2 or 5 times a power of ten, so that about `count` of them reach `most`. */
-export function ticksTo(most: number, count = 5): number[] {
+function ticksTo(most: number, count = 5): number[] {
   if (most <= 0) return [0, 1]
   const rough = most / count
   const power = 10 ** Math.floor(Math.log10(rough))
@@ -64,7 +64,7 @@ const clockTick = (ms: number): string => {
 }
 
 /** Keeps the first and last point of each stretch: a run of hours has more than a picture can show. */
-export function thinned<Point>(points: readonly Point[]): readonly Point[] {
+function thinned<Point>(points: readonly Point[]): readonly Point[] {
   if (points.length <= mostPoints) return points
   const step = (points.length - 1) / (mostPoints - 1)
   return Array.from({ length: mostPoints }, (_, index) => points[Math.round(index * step)] as Point)
@@ -176,8 +176,7 @@ export function spanChart({ title, spans }: { readonly title: string; readonly s
   return figure('wide', title, '', svg(width, height, title, grid + rows))
 }
 
-const tickTime = (ms: number): string =>
-  ms < 1000 ? `${ms} ms` : ms < 60_000 ? `${ms / 1000} s` : `${Math.round(ms / 60_000)} min`
+const tickTime = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${short(ms / 1000)} s`)
 
 /** A part of a bar. */
 export interface Part {

@@ -39,6 +39,7 @@ ${cost(result)}
       `offload load ${scenario}`,
       `run ${id}, ${startedAt.slice(0, 19).replace('T', ' ')} UTC, ${number(result.seconds, 1)} s`,
       `k6 ${result.k6.version}`,
+      ...(result.peakMemory === undefined ? [] : [`the emulator had ${number(result.peakMemory / 1e6)} MB at most`]),
       result.machine,
       ...(result.resumed === undefined ? [] : [resumedWords(result.resumed)]),
     ].join(' · '),
