@@ -1,3 +1,4 @@
+import { shownUrl } from '../../contracts/shown-url.ts'
 import type { Emulator } from '../emulator.ts'
 import { settingsToCopy, type SettingsBlock } from '../moodle/settings-to-copy.ts'
 import { version } from '../version.ts'
@@ -86,9 +87,10 @@ function workerIn({ worker, worker_batch_size: batch, worker_timeout: timeout }:
 
 function callbacksTo({ callback_url: everybody, tenants }: Emulator['config']): string {
   const named = Object.entries(tenants).flatMap(([tenant, own]) =>
-    own.callback_url === undefined ? [] : [`tenant ${tenant}: ${own.callback_url}`],
+    own.callback_url === undefined ? [] : [`tenant ${tenant}: ${shownUrl(own.callback_url)}`],
   )
-  const rest = everybody === undefined ? "each job's callback_url; without one they wait (--callback-url)" : everybody
+  const rest =
+    everybody === undefined ? "each job's callback_url; without one they wait (--callback-url)" : shownUrl(everybody)
   return [...named, named.length > 0 && everybody !== undefined ? `others: ${rest}` : rest].join('; ')
 }
 

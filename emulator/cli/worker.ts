@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { shownUrl } from '../../contracts/shown-url.ts'
 import type { Config } from '../config.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { EmulatorError, messageOf } from '../kernel/errors.ts'
@@ -307,7 +308,12 @@ function welcome({
         : `mails are looked up at ${options.mailpit}`,
     ],
     ['ledger', `${options.ledger}, as ${worker.name}`],
-    ['callbacks to', config.callback_url ?? "each job's callback_url; without one they wait (--callback-url)"],
+    [
+      'callbacks to',
+      config.callback_url === undefined
+        ? "each job's callback_url; without one they wait (--callback-url)"
+        : shownUrl(config.callback_url),
+    ],
   ] as const
   const width = Math.max(...rows.map(([name]) => name.length))
   return [

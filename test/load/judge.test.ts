@@ -189,5 +189,7 @@ it('names the bottleneck, and which setting to change by how much', () => {
   expect(bottleneckOf({ ...common, samples: run(20, 60), stages: { mail: times, callback } })?.reason).toMatch(
     /^the callbacks/,
   )
+  // Where all was mailed between two looks there is no rate, but the callbacks' lateness all the same.
+  expect(bottleneckOf({ ...common, samples: [], stages: { mail: times, callback } })?.reason).toMatch(/^the callbacks/)
   expect(bottleneckOf({ ...common, samples: run(0, 60) })).toBeUndefined()
 })

@@ -76,15 +76,6 @@ export function createAddressing({
   }
 }
 
-/** An address as it may be shown: without the credentials in it. */
-export function shownUrl(address: string): string {
-  if (!URL.canParse(address)) return address
-  const url = new URL(address)
-  url.username = ''
-  url.password = ''
-  return url.href
-}
-
 /** An address for the journal, which holds no secrets: without credentials and query. */
 export function journalUrl(address: string): string {
   const url = new URL(address)

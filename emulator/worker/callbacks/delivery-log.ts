@@ -1,7 +1,8 @@
 import type { Dialect } from '../../../contracts/job.ts'
+import { shownUrl } from '../../../contracts/shown-url.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { Store } from '../../kernel/store.ts'
-import { shownUrl, type CallbackTarget } from './addressing.ts'
+import type { CallbackTarget } from './addressing.ts'
 import { encodeAt } from './attempt.ts'
 import type { AttemptRow, CallbackRow, StoredState } from './tables.ts'
 

@@ -31,8 +31,10 @@ export interface TrackedJob {
   incomplete: boolean
 }
 
-/** Jobs whose observations are kept; the oldest go first. */
-const most = 1000
+/** Jobs whose observations are kept. */
+const most = 5000
+/** Of the oldest so many, one that is done with goes first. */
+const lookedThrough = 50
 
 /** The jobs that are being observed, in memory; `onForget` is told of those that are no longer. */
 export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => void }) {
@@ -47,6 +49,14 @@ export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => v
       byMessage.delete(message.messageId)
       for (const { receiptHandle } of message.receives) byHandle.delete(receiptHandle)
     }
+  }
+
+  const isDone = ({ messages }: TrackedJob) => [...messages.values()].every(({ deletions }) => deletions.length > 0)
+
+  const makeRoom = () => {
+    const oldest = [...jobs.values()].slice(0, lookedThrough)
+    const first = oldest.find(isDone) ?? oldest[0]
+    if (first !== undefined) forget(first)
   }
 
   const isInFlight = (message: ObservedMessage, now: number) => {
@@ -92,8 +102,7 @@ export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => v
           incomplete: false,
         }
         jobs.set(row.id, job)
-        const [oldest] = jobs.values()
-        if (jobs.size > most && oldest !== undefined) forget(oldest)
+        if (jobs.size > most) makeRoom()
       }
       for (const recipient of decoded.recipients) {
         if (job.recipients.has(recipient.key)) continue
