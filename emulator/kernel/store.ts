@@ -77,8 +77,9 @@ class TransactionLost extends Error {
   }
 }
 
-/** The longest that a group waits for more to join it, in milliseconds. */
+/** The longest that a group waits for more to join it, and how long it waits after the last that did; milliseconds. */
 const longestGathering = 5
+const longestQuiet = 1
 
 interface Waiting {
   readonly run: () => unknown
@@ -172,6 +173,7 @@ function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statem
   // On a disk whose sync takes milliseconds, writers that come one by one would each pay for it: where the last group was
   // one of several, the next one waits about as long as the last sync took. A lone writer never waits.
   let gathering = 0
+  let joined = 0
 
   // Outside a transaction each statement would be one of its own, and SAVEPOINT would begin one.
   const refuseWhatIsLost = () => {
@@ -302,8 +304,18 @@ function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statem
   }
 
   const schedule = () => {
-    if (gathering === 0) setImmediate(flush)
-    else setTimeout(flush, gathering)
+    if (gathering === 0) {
+      setImmediate(flush)
+      return
+    }
+    const until = performance.now() + gathering
+    // By turns of the loop, since a timer would sleep on when everybody who may come is there.
+    const look = () => {
+      const now = performance.now()
+      if (now < until && now - joined < longestQuiet) setImmediate(look)
+      else flush()
+    }
+    setImmediate(look)
   }
 
   return {
@@ -331,6 +343,7 @@ function useDatabase(db: DatabaseSync, { path, durable, onError, gathers, statem
         // Nobody hears of what a dead process would have done.
         if (killed) return
         if (closed) return reject(new Error('the state file is closed'))
+        joined = performance.now()
         if (waiting.length === 0) schedule()
         waiting.push({ run, resolve: resolve as (value: unknown) => void, reject })
       })
