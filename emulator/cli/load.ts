@@ -67,8 +67,8 @@ export function define(command: Command): void {
     .addArgument(new Argument('[scenario]', 'what is tried').choices([...scenarios]).default('budget'))
     .optionsGroup('What is sent:')
     .option('--recipients <n>', 'how many (default 50000)', whole(1, 10_000_000))
-    .option('--budget <time>', 'in which all must have come to an end', durationFlag, 1_800_000)
-    .option('--duration <time>', 'of ingest, callbacks, spike and tenants', durationFlag, 30_000)
+    .addOption(time('--budget <time>', 'in which all must have come to an end', 1_800_000, '30m'))
+    .addOption(time('--duration <time>', 'of ingest, callbacks, spike and tenants', 30_000, '30s'))
     .addOption(new Option('--way <way>', 'the way in').choices(['api', 'sqs', 'worker-url']))
     .addOption(new Option('--dialect <name>', 'in which form').choices([...dialects]).default('spec'))
     .addOption(
@@ -96,7 +96,7 @@ export function define(command: Command): void {
     .option('--listen <host:port>', 'where it listens', '127.0.0.1:0')
     .option('--mailpit <url>', 'who sees the mails: a Mailpit')
     .option('--mail-events <queue-url>', 'who sees the mails: a queue that SES publishes its events to')
-    .option('--quiet-for <time>', 'what has not come after so long without anything is lost', durationFlag, 300_000)
+    .addOption(time('--quiet-for <time>', 'what has not come after so long without anything is lost', 300_000, '5m'))
     .optionsGroup('The emulator of its own:')
     .option('--mail-rate <n>', 'mails a second that its worker sends', whole(1, 1_000_000))
     .option('--faults <file>', 'what goes wrong on purpose')
@@ -244,3 +244,6 @@ function explained(error: EmulatorError, base: string): Failure {
   const exit = error.code === 'unreachable' ? 3 : error.code === 'canary-failed' ? 1 : 2
   return new Failure(exit, error.message, { fix: error.code === 'no-run' ? [`runs are in ${base}`] : lines })
 }
+
+const time = (flags: string, words: string, milliseconds: number, shown: string): Option =>
+  new Option(flags, words).argParser(durationFlag).default(milliseconds, shown)
