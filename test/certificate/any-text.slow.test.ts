@@ -49,7 +49,7 @@ describe('any text', () => {
         const rendered = await inline.render({ ...batch, locale: other, issuer: other }, [
           inputOf({ fullname, course, grade: other, date: other, issuer: other }, { title: other, job: other }),
         ])
-        expect(rendered[0]).toHaveProperty('pdf')
+        expect(rendered[0]).toHaveProperty('pieces')
       }),
       { numRuns: 60 },
     )
