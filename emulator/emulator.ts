@@ -27,6 +27,7 @@ import { aloneOn } from './kernel/holders.ts'
 import { boot } from './kernel/installation.ts'
 import { createJournal, type Journal } from './kernel/journal.ts'
 import { lockDirectory } from './kernel/lock.ts'
+import { stopEach, type Stop } from './kernel/stops.ts'
 import { openStore, type Session, type Store } from './kernel/store.ts'
 import { isVirtual } from './kernel/virtual-clock.ts'
 import { createMoodle, type Moodle } from './moodle/moodle.ts'
@@ -116,7 +117,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   const clock = givenClock ?? systemClock({ speed: config.speed })
 
   // What was started is pushed; stopping pops, once, and goes on where a step fails.
-  const stops: (() => void | Promise<void>)[] = []
+  const stops: Stop[] = []
   let stopping: Promise<void> | undefined
   const stopAll = () => (stopping ??= stopEach(stops))
   try {
@@ -133,7 +134,7 @@ interface Start {
   readonly listens: boolean
   readonly store: Store | Session | undefined
   readonly around: EmulatorOptions['around']
-  readonly stops: (() => void | Promise<void>)[]
+  readonly stops: Stop[]
   readonly stopAll: () => Promise<void>
 }
 
@@ -558,16 +559,4 @@ function withoutPort(config: Config, clock: Clock, inject: Emulator['inject']): 
     ? nowhere()
     : createHttpTransport({ clock, timeoutMs: config.callback_timeout, rules })
   return injectCallbacks({ inject, origin: unlistened, others })
-}
-
-async function stopEach(stops: (() => void | Promise<void>)[]): Promise<void> {
-  const failures: unknown[] = []
-  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
-    try {
-      await stop()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  if (failures.length > 0) throw failures[0]
 }

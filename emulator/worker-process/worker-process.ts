@@ -10,6 +10,7 @@ import { EmulatorError, messageOf } from '../kernel/errors.ts'
 import { joinHolders } from '../kernel/holders.ts'
 import { boot } from '../kernel/installation.ts'
 import { createJournal, type Journal } from '../kernel/journal.ts'
+import { stopEach, type Stop } from '../kernel/stops.ts'
 import { openStore, type Store } from '../kernel/store.ts'
 import { createAttempt, type DeliverySettings } from '../worker/attempt.ts'
 import { createCallbacks, type CallbackSettings } from '../worker/callbacks/callbacks.ts'
@@ -73,7 +74,7 @@ const lookEveryMs = 1000
  */
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
   // What was started is pushed; stopping pops, once, and goes on where a step fails.
-  const stops: (() => void | Promise<void>)[] = []
+  const stops: Stop[] = []
   let stopping: Promise<void> | undefined
   const stop = () => (stopping ??= stopEach(stops))
   try {
@@ -84,10 +85,7 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   }
 }
 
-async function start(
-  options: WorkerProcessOptions,
-  stops: (() => void | Promise<void>)[],
-): Promise<Omit<WorkerProcess, 'stop'>> {
+async function start(options: WorkerProcessOptions, stops: Stop[]): Promise<Omit<WorkerProcess, 'stop'>> {
   const { clock, onError } = options
   const aws = await createAwsClients(options)
   stops.push(() => aws.close())
@@ -236,16 +234,4 @@ async function reachMailpit(url: string): Promise<void> {
     'mailpit-unreachable',
     `Mailpit does not answer at ${url}: ${state.error}. Leave --mailpit out where nobody can be asked what was mailed`,
   )
-}
-
-async function stopEach(stops: (() => void | Promise<void>)[]): Promise<void> {
-  const failures: unknown[] = []
-  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) {
-    try {
-      await stop()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  if (failures.length > 0) throw failures[0]
 }

@@ -11,7 +11,7 @@ export interface CodeOf {
 const tagLength = 8
 const rowLength = 8
 
-/** The code of a certificate: 16 characters in hex, as hard to guess as any. */
+/** The code of a certificate: 16 characters in hex, of which half is a keyed hash: a guess is right once in 2^46 for 200,000 certificates. */
 export function certificateCode(ids: Ids, { tenant, job, recipient, row }: CodeOf): string {
   const tag = ids.stable(tagLength, 'certificate', tenant, job, recipient)
   const hidden = (row ^ maskOf(ids, tag)) >>> 0
