@@ -111,7 +111,7 @@ export function openStore({
       // What does not outlive the process needs no log on disk, and nobody else reads it: less than half the time.
       ephemeral
         ? 'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;'
-        : 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000;'
+        : 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;'
     }
     PRAGMA foreign_keys = ON;
     PRAGMA cache_size = ${ephemeral ? -131_072 : -32_768};
