@@ -416,6 +416,7 @@ async function start({ config, clock, listens, store: given, around, stops, stop
     clock,
     guard: guarded,
     meetFault,
+    faultsAreSet: () => faults.any(),
     onRequest: (line) => {
       observer?.request(line)
       for (const listener of listeners) listener(line)
@@ -428,7 +429,6 @@ async function start({ config, clock, listens, store: given, around, stops, stop
       ids,
       journal,
       faults,
-      meetFault,
       credentials,
       queues: {
         ...queues,

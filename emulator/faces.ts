@@ -12,7 +12,6 @@ import { pageFace, verificationFace, type PageDeps } from './http/page/face.ts'
 import { providerFaces } from './http/providers/faces.ts'
 import { s3Face } from './http/s3/face.ts'
 import { sesFace, sesForms } from './http/ses/face.ts'
-import type { MeetFault } from './http/faults/exchange.ts'
 import { sqsFace } from './http/sqs/face.ts'
 import type { Clock } from './kernel/clock.ts'
 import type { Faults } from './kernel/faults/faults.ts'
@@ -50,7 +49,6 @@ export interface FacesDeps {
   readonly settings: PageDeps['settings']
   readonly aliases: readonly string[]
   readonly inbox: () => string
-  readonly meetFault: MeetFault
   readonly operations: Pick<ControlDeps, 'retry' | 'send' | 'reset' | 'check'>
   readonly onError: (error: unknown) => void
 }
@@ -67,7 +65,6 @@ export function createFaces(deps: FacesDeps): AppDeps['faces'] {
       queues,
       clock,
       ids,
-      meetFault: deps.meetFault,
       otherForms: sesForms(ses),
       onError,
       ...(config.verify_signatures ? { credentials: [credentials] } : {}),

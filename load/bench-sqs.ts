@@ -15,8 +15,9 @@ const help = `npm run bench -- sqs [options]
 SendMessage, ReceiveMessage and DeleteMessage a second over HTTP, and receives with many messages waiting: this emulator
 and fauxqs, each in a process of its own, in memory (ours: ephemeral) and on disk.
 
-  --seconds S        how long each row is measured (default 1.5)
-  --rounds N         how often, the servers by turns; the median counts (default 3; with more than 10000 waiting, once)
+  --seconds S        how long each row is measured in each round (default 0.5)
+  --rounds N         how often, the servers by turns; the median counts, of the rates and of the ratios of each round
+                     (default 7; with more than 10000 waiting, once)
   --waiting LIST     messages that wait in the last part (default 1000,100000; try 1000,1000000)
   --only LIST        offload, fauxqs, offload-durable, fauxqs-durable
   --skip-rates       only the part with waiting messages
@@ -37,10 +38,20 @@ interface Measured {
   readonly cpu: number
 }
 
-interface Row {
-  readonly what: string
+/** What the servers came to; the ratios are ours to fauxqs's, in memory and on disk. */
+interface Compared {
   readonly by: Partial<Record<ServerName, Measured>>
+  readonly ratios: readonly (number | undefined)[]
 }
+
+interface Row extends Compared {
+  readonly what: string
+}
+
+const compared: readonly (readonly [ours: ServerName, theirs: ServerName])[] = [
+  ['offload', 'fauxqs'],
+  ['offload-durable', 'fauxqs-durable'],
+]
 
 async function start(name: ServerName, directory: string): Promise<Server> {
   const [kind = ''] = name.split('-')
@@ -102,32 +113,45 @@ async function withConnections<T>(
   }
 }
 
-/** The middle one by requests a second: a round that a neighbour of this machine disturbed does not count. */
-function median(rounds: readonly Measured[]): Measured {
-  const sorted = rounds.toSorted((a, b) => a.perSecond - b.perSecond)
-  return sorted[Math.floor(sorted.length / 2)] ?? { perSecond: 0, cpu: 0 }
+/** The middle one: a round that a neighbour of this machine disturbed does not count. */
+function median<T>(values: readonly T[], number: (value: T) => number): T | undefined {
+  return values.toSorted((a, b) => number(a) - number(b))[Math.floor(values.length / 2)]
 }
 
-/** Measures each server once a round; the median of what each came to, by the names that `once` gives. */
+/**
+ * Measures each server once a round, forwards and backwards by turns. The ratios are those of the rounds, in which both
+ * had the same machine; over minutes its speed changes more than what is to be seen.
+ */
 async function inRounds<What extends string>(
   servers: readonly Server[],
   rounds: number,
   once: (server: Server) => Promise<Record<What, Measured>>,
-): Promise<Record<What, Row['by']>> {
-  const all: { name: ServerName; measured: Record<What, Measured> }[] = []
+): Promise<Record<What, Compared>> {
+  const all: Partial<Record<ServerName, Record<What, Measured>>>[] = []
   for (let round = 0; round < rounds; round++) {
-    for (const server of servers) all.push({ name: server.name, measured: await once(server) })
+    const measured: (typeof all)[number] = {}
+    for (const server of round % 2 === 0 ? servers : servers.toReversed()) measured[server.name] = await once(server)
+    all.push(measured)
   }
-  const of = (what: What): Row['by'] =>
-    Object.fromEntries(
-      servers.map(({ name }) => [
-        name,
-        median(all.filter((one) => one.name === name).map(({ measured }) => measured[what])),
-      ]),
-    )
-  const [first] = all
-  const whats = Object.keys(first?.measured ?? {}) as What[]
-  return Object.fromEntries(whats.map((what) => [what, of(what)])) as Record<What, Row['by']>
+  const of = (what: What): Compared => ({
+    by: Object.fromEntries(
+      servers.map(({ name }) => {
+        const measured = all.flatMap((round) => round[name]?.[what] ?? [])
+        return [name, median(measured, ({ perSecond }) => perSecond)]
+      }),
+    ),
+    ratios: compared.map(([ours, theirs]) =>
+      median(
+        all.flatMap((round) => {
+          const [a, b] = [round[ours]?.[what], round[theirs]?.[what]]
+          return a === undefined || b === undefined ? [] : [a.perSecond / b.perSecond]
+        }),
+        (ratio) => ratio,
+      ),
+    ),
+  })
+  const whats = Object.keys(Object.values(all[0] ?? {})[0] ?? {}) as What[]
+  return Object.fromEntries(whats.map((what) => [what, of(what)])) as Record<What, Compared>
 }
 
 async function measureRates(server: Server, connections: number, bytes: number, seconds: number) {
@@ -138,7 +162,7 @@ async function measureRates(server: Server, connections: number, bytes: number, 
     const queue = await createQueue(first, url, `rates-${bytes}-${connections}-${Math.floor(clock.monotonic())}`)
     const send = sqsRequest(url, 'SendMessage', { QueueUrl: queue, MessageBody: 'x'.repeat(bytes) })
     const receive = sqsRequest(url, 'ReceiveMessage', { QueueUrl: queue })
-    const handles: string[] = []
+    const answers: string[] = []
     const sends = await measure(server, () =>
       repeat(open, seconds, async (connection) => {
         await connection.ask(send)
@@ -147,16 +171,23 @@ async function measureRates(server: Server, connections: number, bytes: number, 
     )
     const receives = await measure(server, () =>
       repeat(open, seconds, async (connection) => {
-        const handle = (JSON.parse(await connection.ask(receive)) as Received).Messages?.[0]?.ReceiptHandle
-        if (handle !== undefined) handles.push(handle)
-        return handle !== undefined
+        const answer = await connection.ask(receive)
+        if (!answer.includes('ReceiptHandle')) return false
+        answers.push(answer)
+        return true
       }),
+    )
+    // What the client has to do is done before and after, so that it is the server that is measured.
+    const deletions = answers.flatMap((answer) =>
+      ((JSON.parse(answer) as Received).Messages ?? []).map(({ ReceiptHandle }) =>
+        sqsRequest(url, 'DeleteMessage', { QueueUrl: queue, ReceiptHandle }),
+      ),
     )
     const deletes = await measure(server, () =>
       repeat(open, seconds, async (connection) => {
-        const handle = handles.pop()
-        if (handle === undefined) return false
-        await connection.ask(sqsRequest(url, 'DeleteMessage', { QueueUrl: queue, ReceiptHandle: handle }))
+        const deletion = deletions.pop()
+        if (deletion === undefined) return false
+        await connection.ask(deletion)
         return true
       }),
     )
@@ -225,18 +256,12 @@ function print(rows: readonly Row[], names: readonly ServerName[]): void {
   const cell = (text: string) => text.padStart(19)
   const number = (value: Measured | undefined) =>
     cell(value === undefined ? '' : `${Math.round(value.perSecond).toLocaleString('en')} (${Math.round(value.cpu)} µs)`)
-  const ratio = (row: Row, ours: ServerName, theirs: ServerName) => {
-    const [a, b] = [row.by[ours]?.perSecond, row.by[theirs]?.perSecond]
-    return cell(a === undefined || b === undefined ? '' : `${(a / b).toFixed(2)}×`)
-  }
+  const ratio = (value: number | undefined) => cell(value === undefined ? '' : `${value.toFixed(2)}×`)
   console.log('Requests a second, and CPU time of the server for each:')
   console.log(''.padEnd(36) + [...names, 'ratio in memory', 'ratio on disk'].map(cell).join(''))
   for (const row of rows) {
     console.log(
-      row.what.padEnd(36) +
-        names.map((name) => number(row.by[name])).join('') +
-        ratio(row, 'offload', 'fauxqs') +
-        ratio(row, 'offload-durable', 'fauxqs-durable'),
+      row.what.padEnd(36) + names.map((name) => number(row.by[name])).join('') + row.ratios.map(ratio).join(''),
     )
   }
 }
@@ -246,8 +271,8 @@ export async function run(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      seconds: { type: 'string', default: '1.5' },
-      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '0.5' },
+      rounds: { type: 'string', default: '7' },
       waiting: { type: 'string', default: '1000,100000' },
       only: { type: 'string', default: serverNames.join(',') },
       'skip-rates': { type: 'boolean', default: false },
@@ -285,7 +310,7 @@ export async function run(args: readonly string[]): Promise<void> {
     for (const name of names) servers.push(await start(name, directory))
     if (!values['skip-rates']) {
       // Nobody is measured cold.
-      for (const server of servers) await measureRates(server, 8, 1024, 1)
+      for (const server of servers) for (const connections of [1, 32]) await measureRates(server, connections, 1024, 2)
       for (const bytes of [1024, 40 * 1024]) {
         for (const connections of [1, 32]) {
           const measured = await inRounds(servers, rounds, (server) =>
@@ -298,7 +323,7 @@ export async function run(args: readonly string[]): Promise<void> {
           ] as const) {
             rows.push({
               what: `${operation}, ${bytes / 1024} KB, ${connections} connection${connections > 1 ? 's' : ''}`,
-              by: measured[key],
+              ...measured[key],
             })
           }
         }
@@ -306,10 +331,10 @@ export async function run(args: readonly string[]): Promise<void> {
     }
     for (const count of waiting) {
       for (const most of [1, 10]) {
-        const { by } = await inRounds(servers, count > 10_000 ? 1 : rounds, async (server) => ({
-          by: await measureWaiting(server, count, most, seconds),
+        const { receives } = await inRounds(servers, count > 10_000 ? 1 : rounds, async (server) => ({
+          receives: await measureWaiting(server, count, most, seconds),
         }))
-        rows.push({ what: `Receive ${most} of ${count.toLocaleString('en')} waiting`, by })
+        rows.push({ what: `Receive ${most} of ${count.toLocaleString('en')} waiting`, ...receives })
       }
     }
     const peaks = Object.fromEntries(servers.map((server) => [server.name, peakMegabytes(server)]))

@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../kernel/clock.ts'
-import { mounted, type DirectFace, type Exchange } from './direct.ts'
+import { mounted, type DirectFace } from './exchange.ts'
+import { createFastPath } from './fast-path.ts'
 import { foreignSender, guard, refuseForeign, type GuardDeps } from './guard.ts'
 import { injectedProtocol } from './inject.ts'
 import type { ProviderFaceName } from './providers/routes.ts'
@@ -34,7 +36,7 @@ export interface AppDeps {
   readonly faces: {
     /** By the name under which the router rewrites to them: `/@sqs/…`. */
     readonly services: Readonly<Record<Exclude<ServiceName, 'sqs'>, FastifyPluginAsync>>
-    /** Its JSON protocol is answered before Fastify. */
+    /** Its JSON protocol is answered before Node's server and Fastify, where the request is plain. */
     readonly sqs: DirectFace
     readonly ingest: FastifyPluginAsync
     readonly control: FastifyPluginAsync
@@ -44,42 +46,48 @@ export interface AppDeps {
   }
   /** Asked before each operation of a face. */
   readonly meetFault: MeetFault
+  /** Whether there is any rule of faults. */
+  readonly faultsAreSet: () => boolean
   readonly onRequest: (line: RequestLine) => void
   readonly onError: (error: unknown) => void
 }
 
+const keepAliveMs = 65_000
+
 /** The one port, or one part of it: each protocol in a scope of its own, with its own parsers, errors and 404. */
 export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
-  const { clock, guard: guardDeps, faces, meetFault, onRequest, onError } = deps
+  const { clock, guard: guardDeps, faces, meetFault, faultsAreSet, onRequest, onError } = deps
   const has = (name: string) => part === undefined || part === name
-  /** SQS's JSON protocol is answered before Fastify; what a browser was made to send goes on to the hook that refuses it. */
-  const answerDirectly = (request: IncomingMessage, response: ServerResponse): boolean => {
-    const { method = 'GET', headers } = request
-    if (headers['x-amz-target'] === undefined) return false
-    const rewritten = rewriteUrl(request)
-    if (!rewritten.startsWith('/@sqs/') || foreignSender({ method, url: rewritten, headers }) !== undefined)
-      return false
-    const url = rewritten.slice('/@sqs'.length)
-    const began = clock.monotonic()
-    const answered = ({ operation }: Exchange) =>
+  const fastPath = createFastPath({
+    face: faces.sqs,
+    clock,
+    keepAliveMs,
+    // What a browser was made to send goes on to the hook that refuses it.
+    takes({ target, headers }) {
+      if (headers['x-amz-target'] === undefined || faultsAreSet()) return false
+      const url = rewriteUrl({ method: 'POST', url: target, headers })
+      return url.startsWith('/@sqs/') && foreignSender({ method: 'POST', url, headers }) === undefined
+    },
+    onAnswered: ({ exchange: { method, url, operation }, status, began }) =>
       onRequest({
         at: clock.now(),
         method,
         path: pathOf(url),
-        status: response.statusCode,
+        status,
         milliseconds: Math.round(clock.monotonic() - began),
         service: 'sqs',
         ...(operation === undefined ? {} : { operation }),
-      })
-    faces.sqs({ request, response, url, protocol: 'http', answered })
-    return true
-  }
+      }),
+  })
 
   const app = Fastify({
-    serverFactory: (handler) =>
-      createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
-        if (!answerDirectly(request, response)) handler(request, response)
-      }),
+    serverFactory(handler) {
+      const server = createServer({ keepAliveTimeout: keepAliveMs, requestTimeout: 0 }, handler)
+      // Node's way of taking a connection, which the fast path leaves to it.
+      const [take] = server.listeners('connection')
+      server.removeAllListeners('connection')
+      return server.on('connection', (socket: Socket) => fastPath.meet(socket, () => void take?.call(server, socket)))
+    },
     rewriteUrl(request) {
       // What is signed, shown and logged is the path, however the client wrote the target.
       Object.assign(request, { originalUrl: originForm(request.url ?? '/') })
@@ -101,6 +109,7 @@ export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
   })
   const own = guard(guardDeps)
 
+  app.addHook('preClose', async () => fastPath.close())
   app.addHook('onRequest', refuseForeign)
   app.addHook('onRequest', injectedProtocol)
   app.addHook('preHandler', faultHook(meetFault))
@@ -124,7 +133,7 @@ export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
     }),
   )
 
-  if (has('sqs')) app.register(mounted(faces.sqs), { prefix: '/@sqs' })
+  if (has('sqs')) app.register(mounted(faces.sqs, meetFault), { prefix: '/@sqs' })
   for (const [name, face] of Object.entries(faces.services)) {
     if (has(name)) app.register(face, { prefix: `/@${name}` })
   }

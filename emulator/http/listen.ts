@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { EmulatorError, messageOf } from '../kernel/errors.ts'
 
@@ -24,16 +24,13 @@ export async function listen(
 }
 
 async function listenToo(app: FastifyInstance, host: string, port: number): Promise<void> {
-  const server = createServer((request, response) => void app.server.emit('request', request, response))
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => app.server.emit('connection', socket))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  // A server added after the start has no hook of its own: it ends with the first one.
-  app.server.once('close', () => {
-    server.close()
-    server.closeAllConnections()
-  })
+  // A server added after the start has no hook of its own: it ends with the first one, whose its connections are.
+  app.server.once('close', () => server.close())
 }
 
 export function portTaken(error: unknown, port: number, flag: string): Error {

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage } from 'node:http'
 import {
   invalidMessageContents,
   isQueueError,
@@ -15,9 +14,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { EmulatorError } from '../../kernel/errors.ts'
 import type { Ids } from '../../kernel/ids.ts'
 import type { Credentials } from '../../../contracts/sigv4.ts'
-import { readBody } from '../body.ts'
-import type { DirectFace, Exchange } from '../direct.ts'
-import type { MeetFault } from '../faults/exchange.ts'
+import type { DirectFace, Exchange } from '../exchange.ts'
 import type { FormAnswer, FormRequest } from '../ses/face.ts'
 import { verifyRequest } from '../signature/verify.ts'
 import { failedEntry, wireError, type Face } from './errors.ts'
@@ -37,8 +34,6 @@ export interface SqsFaceOptions {
   readonly ids: Ids
   /** Refuse what none of these has signed; without them signatures are not looked at. */
   readonly credentials?: readonly Credentials[]
-  /** Asked before each operation. */
-  readonly meetFault?: MeetFault
   /** Answers a form of another service that nobody signed, so that only its body says whose it is. */
   readonly otherForms?: (asked: FormRequest) => Promise<FormAnswer> | undefined
   readonly onRefusal?: (refusal: SqsRefusal) => void
@@ -57,15 +52,15 @@ interface Call {
   readonly input: unknown
 }
 
-function targetOf({ headers }: IncomingMessage): string | undefined {
+function targetOf({ headers }: Exchange): string | undefined {
   const target = headers['x-amz-target']
   return typeof target === 'string' ? target : undefined
 }
 
 /** JSON where the request says so; a form is what everything else is read as. */
-function faceOf(request: IncomingMessage): Face {
+function faceOf(exchange: Exchange): Face {
   const json =
-    targetOf(request) !== undefined || /^application\/(x-amz-)?json/i.test(request.headers['content-type'] ?? '')
+    targetOf(exchange) !== undefined || /^application\/(x-amz-)?json/i.test(exchange.headers['content-type'] ?? '')
   return json ? 'json' : 'query'
 }
 
@@ -79,8 +74,8 @@ function pathAndQuery(url: string): readonly [path: string, query: string] {
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
 }
 
-function readJson(request: IncomingMessage, body: Buffer): Call {
-  const target = targetOf(request) ?? ''
+function readJson(exchange: Exchange, body: Buffer): Call {
+  const target = targetOf(exchange) ?? ''
   if (!target.startsWith(targetPrefix)) throw unknownOperation(target)
   const text = textOf(body)
   let input: unknown = {}
@@ -110,18 +105,8 @@ function withQueue(input: unknown, url: string): unknown {
   return /^\/[^/]+\/[^/]+\/?$/.test(path) ? { ...members, QueueUrl: path } : input
 }
 
-function callerOf({ request, response, protocol }: Exchange, account: string): Caller {
-  return {
-    queueUrl: (name) => `${protocol}://${request.headers.host ?? 'localhost'}/${account}/${name}`,
-    signal() {
-      const gone = new AbortController()
-      response.once('close', () => {
-        if (!response.writableEnded) gone.abort()
-      })
-      if (response.destroyed) gone.abort()
-      return gone.signal
-    },
-  }
+function callerOf({ headers, protocol, signal }: Exchange, account: string): Caller {
+  return { queueUrl: (name) => `${protocol}://${headers.host ?? 'localhost'}/${account}/${name}`, signal }
 }
 
 /** `Failed[]` as the wire has it. */
@@ -132,22 +117,12 @@ function withFailures(answer: Answer, face: Face): Answer {
     : { ...answer, Failed: failed.map(({ Id, error }) => failedEntry(Id, error, face)) }
 }
 
-/** `Content-Type` and further headers as Node takes them raw: names and values by turns. */
-function send(exchange: Exchange, status: number, headers: readonly string[], text: string): void {
-  const { response } = exchange
-  if (response.destroyed) return
-  response.writeHead(status, ['Content-Type', ...headers, 'Content-Length', String(Buffer.byteLength(text))])
-  response.end(text)
-  exchange.answered?.(exchange)
-}
-
 /** SQS, in both its protocols: AWS JSON 1.0 (SDKs since 2024) and Query (forms and XML). */
 export function sqsFace({
   queues,
   clock,
   ids,
   credentials,
-  meetFault,
   otherForms,
   onRefusal,
   onError,
@@ -156,24 +131,22 @@ export function sqsFace({
   const nextId = requestIds(ids.next('requests'))
 
   const refuse = (exchange: Exchange, thrown: unknown) => {
-    const { request, operation } = exchange
     const requestId = nextId()
-    const face = faceOf(request)
+    const face = faceOf(exchange)
     const error = wireError(thrown, face)
-    if (isQueueError(thrown)) onRefusal?.({ at: clock.now(), action: operation, error: thrown })
+    if (isQueueError(thrown)) onRefusal?.({ at: clock.now(), action: exchange.operation, error: thrown })
     else if (error.fault === 'Receiver') onError(thrown)
     const headers = ['x-amzn-RequestId', requestId, 'x-amzn-query-error', `${error.code};${error.fault}`]
     if (face === 'json') {
       const text = JSON.stringify({ __type: error.type, message: error.message })
-      send(exchange, error.status, [jsonType, ...headers], text)
+      exchange.answer(error.status, ['Content-Type', jsonType, ...headers], text)
     } else {
-      send(exchange, error.status, [xmlType, ...headers], writeError(error, requestId))
+      exchange.answer(error.status, ['Content-Type', xmlType, ...headers], writeError(error, requestId))
     }
   }
 
-  const checkSignature = ({ request, url }: Exchange, body: Buffer) => {
+  const checkSignature = ({ method, url, headers }: Exchange, body: Buffer) => {
     if (credentials === undefined) return
-    const { method = 'GET', headers } = request
     const verdict = verifyRequest(
       { method, originalUrl: url, headers, body },
       { credentials, now: clock.now(), service: 'sqs' },
@@ -181,22 +154,21 @@ export function sqsFace({
     if (!verdict.ok) throw new EmulatorError(verdict.code, verdict.message, verdict.details)
   }
 
-  const answer = async (exchange: Exchange, body: Buffer) => {
-    const { request, response, url } = exchange
-    const { method = 'GET', headers } = request
-    const face = faceOf(request)
+  const perform = async (exchange: Exchange, body: Buffer) => {
+    const { method, headers, url } = exchange
+    const face = faceOf(exchange)
     try {
       if (method !== 'POST' && method !== 'GET') throw unknownOperation(method)
       const other = face === 'query' ? otherForms?.({ method, originalUrl: url, headers, body }) : undefined
       if (other !== undefined) {
         const { status, headers: given, text } = await other
-        send(exchange, status, [xmlType, ...Object.entries(given).flat()], text)
+        exchange.answer(status, ['Content-Type', xmlType, ...Object.entries(given).flat()], text)
         return
       }
       checkSignature(exchange, body)
-      const call = face === 'json' ? readJson(request, body) : readQuery(url, body)
+      const call = face === 'json' ? readJson(exchange, body) : readQuery(url, body)
       exchange.operation = call.action
-      const met = meetFault?.({ method, url: `/@sqs${url}`, originalUrl: url, headers, body }, response)
+      const met = exchange.meetFault?.()
       if (met !== undefined && !(await met)) return
       const operation = Object.hasOwn(operations, call.action) ? operations[call.action] : undefined
       if (operation === undefined) throw unknownOperation(call.action)
@@ -205,21 +177,24 @@ export function sqsFace({
       const requestId = nextId()
       if (face === 'json') {
         const text = members === undefined ? '' : JSON.stringify(members)
-        send(exchange, 200, [jsonType, 'x-amzn-RequestId', requestId], text)
+        exchange.answer(200, ['Content-Type', jsonType, 'x-amzn-RequestId', requestId], text)
       } else {
         const text = writeAnswer(call.action, members, requestId)
-        send(exchange, 200, [xmlType, 'x-amzn-RequestId', requestId], text)
+        exchange.answer(200, ['Content-Type', xmlType, 'x-amzn-RequestId', requestId], text)
       }
     } catch (error) {
       refuse(exchange, error)
     }
   }
 
-  return (exchange) =>
-    readBody(exchange.request, bodyLimit, (tooLarge, body) => {
-      if (tooLarge === null) void answer(exchange, body)
-      else refuse(exchange, requestTooLarge(bodyLimit))
-    })
+  return {
+    bodyLimit,
+    meet(exchange) {
+      const { body } = exchange
+      if (body === undefined) refuse(exchange, requestTooLarge(bodyLimit))
+      else void perform(exchange, body)
+    },
+  }
 }
 
 /** Ids that need be nothing but different: one hash, and a number in its last digits. */
