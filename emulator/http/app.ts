@@ -1,11 +1,10 @@
-import { createServer } from 'node:http'
-import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { Clock } from '../kernel/clock.ts'
 import { mounted, type DirectFace } from './exchange.ts'
 import { createFastPath } from './fast-path.ts'
 import { foreignSender, guard, refuseForeign, type GuardDeps } from './guard.ts'
 import { injectedProtocol } from './inject.ts'
+import { createPortServer } from './port-server.ts'
 import type { ProviderFaceName } from './providers/routes.ts'
 import { originForm, rewriteUrl } from './router.ts'
 import { sendProblem } from './problem.ts'
@@ -52,8 +51,6 @@ export interface AppDeps {
   readonly onError: (error: unknown) => void
 }
 
-const keepAliveMs = 65_000
-
 /** The one port, or one part of it: each protocol in a scope of its own, with its own parsers, errors and 404. */
 export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
   const { clock, guard: guardDeps, faces, meetFault, faultsAreSet, onRequest, onError } = deps
@@ -61,7 +58,6 @@ export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
   const fastPath = createFastPath({
     face: faces.sqs,
     clock,
-    keepAliveMs,
     // What a browser was made to send goes on to the hook that refuses it.
     takes({ target, headers }) {
       if (headers['x-amz-target'] === undefined || faultsAreSet()) return false
@@ -81,13 +77,7 @@ export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
   })
 
   const app = Fastify({
-    serverFactory(handler) {
-      const server = createServer({ keepAliveTimeout: keepAliveMs, requestTimeout: 0 }, handler)
-      // Node's way of taking a connection, which the fast path leaves to it.
-      const [take] = server.listeners('connection')
-      server.removeAllListeners('connection')
-      return server.on('connection', (socket: Socket) => fastPath.meet(socket, () => void take?.call(server, socket)))
-    },
+    serverFactory: (handler) => createPortServer(fastPath, handler),
     rewriteUrl(request) {
       // What is signed, shown and logged is the path, however the client wrote the target.
       Object.assign(request, { originalUrl: originForm(request.url ?? '/') })

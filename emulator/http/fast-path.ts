@@ -9,8 +9,6 @@ export interface FastPathDeps {
   readonly clock: Clock
   /** Whether the face answers such a request here and now; what it does not goes to Node's server. */
   readonly takes: (head: PlainHead) => boolean
-  /** Milliseconds that a connection may be idle. */
-  readonly keepAliveMs: number
   readonly onAnswered: (answered: Answered) => void
 }
 
@@ -21,17 +19,27 @@ export interface Answered {
   readonly began: number
 }
 
+export interface FastPath {
+  /** `hand` gives a connection to Node's server. */
+  meet(socket: Socket, hand: () => void): void
+  /** Ends its connections; further ones are Node's. */
+  close(): void
+}
+
+/** Milliseconds that a connection may be idle: longer than SDKs keep one, so that none is closed under a request. */
+export const keepAliveMs = 65_000
+const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}\r\n`
+
 /**
  * Connections on which one plain request follows the other, answered on the socket itself: Node's request and response
  * objects cost more than what an operation of a queue does. With the first request that is not plain, or that `takes`
  * declines, a connection becomes Node's for good, with all that it has sent and that was not answered.
  */
-export function createFastPath(deps: FastPathDeps) {
+export function createFastPath(deps: FastPathDeps): FastPath {
   const sockets = new Set<Socket>()
   let closed = false
   return {
-    /** `hand` gives a connection to Node's server. */
-    meet(socket: Socket, hand: () => void): void {
+    meet(socket, hand) {
       if (closed) return hand()
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
@@ -40,8 +48,7 @@ export function createFastPath(deps: FastPathDeps) {
         hand()
       })
     },
-    /** Ends its connections; further ones are Node's. */
-    close(): void {
+    close() {
       closed = true
       for (const socket of sockets) socket.destroy()
     },
@@ -50,8 +57,7 @@ export function createFastPath(deps: FastPathDeps) {
 
 const nothing = Buffer.alloc(0)
 
-function serve(socket: Socket, { face, clock, takes, keepAliveMs, onAnswered }: FastPathDeps, hand: () => void): void {
-  const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`
+function serve(socket: Socket, { face, clock, takes, onAnswered }: FastPathDeps, hand: () => void): void {
   let chunks: Buffer[] = []
   let size = 0
   let head: PlainHead | undefined
@@ -93,7 +99,11 @@ function serve(socket: Socket, { face, clock, takes, keepAliveMs, onAnswered }: 
         gone = undefined
         if (size > 0) setImmediate(goOn)
       },
-      signal: () => (gone ??= new AbortController()).signal,
+      signal() {
+        gone ??= new AbortController()
+        if (socket.destroyed) gone.abort()
+        return gone.signal
+      },
     }
     face.meet(exchange)
   }
@@ -102,7 +112,7 @@ function serve(socket: Socket, { face, clock, takes, keepAliveMs, onAnswered }: 
     const bytes = Buffer.byteLength(text)
     let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
     for (let at = 0; at < given.length; at += 2) lines += `${given[at]}: ${given[at + 1]}\r\n`
-    const answer = `${lines}Date: ${dateOf(clock.now())}\r\n${keepAlive}Content-Length: ${bytes}\r\n\r\n${text}`
+    const answer = `${lines}Content-Length: ${bytes}\r\nDate: ${dateOf(clock.now())}\r\n${keepAlive}\r\n${text}`
     socket.write(answer, bytes === text.length ? 'latin1' : 'utf8')
   }
 

@@ -12,8 +12,17 @@ export interface PlainHead {
 const longestHead = 8192
 /** RFC 9110's tokens and field values, RFC 9112's lines; nothing obsolete, nothing forgiven. */
 const head = /^POST (\/[!-~]*) HTTP\/1\.1\r\n((?:[!#$%&'*+.^_`|~\w-]+:[\t -~\x80-\xff]*\r\n)+)\r\n/
-/** What these ask of a server is not plain. */
-const special = new Set(['connection', 'transfer-encoding', 'expect', 'upgrade', 'trailer', 'te', 'proxy-connection'])
+/** What these ask of a server is not plain; or Node reads them in a way of their own. */
+const special = new Set([
+  'connection',
+  'set-cookie',
+  'transfer-encoding',
+  'expect',
+  'upgrade',
+  'trailer',
+  'te',
+  'proxy-connection',
+])
 
 /**
  * Reads the head at the beginning of `bytes`. Undefined for whatever is not plain: another method, no Host or Content-Length,

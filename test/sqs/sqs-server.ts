@@ -3,7 +3,9 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import type { Credentials } from '../../contracts/sigv4.ts'
 import { createQueues, type Queues } from '../../emulator/cloud/queue/queues.ts'
-import { mounted } from '../../emulator/http/exchange.ts'
+import { mounted, type DirectFace, type Exchange } from '../../emulator/http/exchange.ts'
+import { createFastPath } from '../../emulator/http/fast-path.ts'
+import { createPortServer } from '../../emulator/http/port-server.ts'
 import { sqsFace, type SqsRefusal } from '../../emulator/http/sqs/face.ts'
 import { virtualClock, type VirtualClock } from '../../emulator/kernel/clock.ts'
 import { boot } from '../../emulator/kernel/installation.ts'
@@ -56,25 +58,35 @@ export async function sqsServer({
     ...(inFlightLimit !== undefined && { inFlightLimit }),
   })
   const refusals: SqsRefusal[] = []
+  const onError = (error: unknown) => process.stderr.write(`${String(error)}\n`)
+  const onRefusal = (refusal: SqsRefusal) => refusals.push(refusal)
+  const face = sqsFace({ queues, clock, ids, onRefusal, onError, ...(credentials && { credentials }) })
+  let open = 0
+  const counted: DirectFace = {
+    bodyLimit: face.bodyLimit,
+    meet(exchange) {
+      open++
+      const answer = (...answered: Parameters<Exchange['answer']>) => {
+        open--
+        exchange.answer(...answered)
+      }
+      face.meet({ ...exchange, answer })
+    },
+  }
+  // As the app does it: JSON by the fast path, forms by Fastify, and the router in front.
+  const fastPath = createFastPath({
+    face: counted,
+    clock,
+    takes: ({ headers }) => headers['x-amz-target'] !== undefined,
+    onAnswered: () => undefined,
+  })
   const app: FastifyInstance = fastify({
-    // As the router in front does it.
+    serverFactory: (handler) => createPortServer(fastPath, handler),
     rewriteUrl: (request) => `/@sqs${request.url ?? '/'}`,
     forceCloseConnections: true,
   })
-  let open = 0
-  app.addHook('onRequest', (_request, reply, done) => {
-    open++
-    reply.raw.once('close', () => open--)
-    done()
-  })
-  const onError = (error: unknown) => process.stderr.write(`${String(error)}\n`)
-  const onRefusal = (refusal: SqsRefusal) => refusals.push(refusal)
-  await app.register(
-    mounted(sqsFace({ queues, clock, ids, onRefusal, onError, ...(credentials && { credentials }) })),
-    {
-      prefix: '/@sqs',
-    },
-  )
+  app.addHook('preClose', async () => fastPath.close())
+  await app.register(mounted(counted), { prefix: '/@sqs' })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
   const clients: SQSClient[] = []
