@@ -16,8 +16,8 @@ SendMessage, ReceiveMessage and DeleteMessage a second over HTTP, and receives w
 and fauxqs, each in a process of its own, in memory (ours: ephemeral) and on disk.
 
   --seconds S        how long each row is measured in each round (default 0.5)
-  --rounds N         how often, the servers by turns; the median counts, of the rates and of the ratios of each round
-                     (default 7; with more than 10000 waiting, once)
+  --rounds N         how often, the servers by turns; the round with the middle ratio counts (default 9; with more than
+                     10000 waiting, once)
   --waiting LIST     messages that wait in the last part (default 1000,100000; try 1000,1000000)
   --only LIST        offload, fauxqs, offload-durable, fauxqs-durable
   --skip-rates       only the part with waiting messages
@@ -40,7 +40,7 @@ interface Measured {
 
 /** What the servers came to; the ratios are ours to fauxqs's, in memory and on disk. */
 interface Compared {
-  readonly by: Partial<Record<ServerName, Measured>>
+  readonly by: Readonly<Partial<Record<ServerName, Measured>>>
   readonly ratios: readonly (number | undefined)[]
 }
 
@@ -113,14 +113,14 @@ async function withConnections<T>(
   }
 }
 
-/** The middle one: a round that a neighbour of this machine disturbed does not count. */
+/** The middle one. */
 function median<T>(values: readonly T[], number: (value: T) => number): T | undefined {
   return values.toSorted((a, b) => number(a) - number(b))[Math.floor(values.length / 2)]
 }
 
 /**
- * Measures each server once a round, forwards and backwards by turns. The ratios are those of the rounds, in which both
- * had the same machine; over minutes its speed changes more than what is to be seen.
+ * Measures each server once a round, forwards and backwards by turns. Of two that are compared the round with the middle
+ * ratio counts: in a round both had the same machine, whose speed changes over minutes by more than what is to be seen.
  */
 async function inRounds<What extends string>(
   servers: readonly Server[],
@@ -133,23 +133,17 @@ async function inRounds<What extends string>(
     for (const server of round % 2 === 0 ? servers : servers.toReversed()) measured[server.name] = await once(server)
     all.push(measured)
   }
-  const of = (what: What): Compared => ({
-    by: Object.fromEntries(
-      servers.map(({ name }) => {
-        const measured = all.flatMap((round) => round[name]?.[what] ?? [])
-        return [name, median(measured, ({ perSecond }) => perSecond)]
-      }),
-    ),
-    ratios: compared.map(([ours, theirs]) =>
-      median(
-        all.flatMap((round) => {
-          const [a, b] = [round[ours]?.[what], round[theirs]?.[what]]
-          return a === undefined || b === undefined ? [] : [a.perSecond / b.perSecond]
-        }),
-        (ratio) => ratio,
-      ),
-    ),
-  })
+  const of = (what: What): Compared => {
+    const by: Partial<Record<ServerName, Measured>> = {}
+    const ratios = compared.map((pair) => {
+      const met = all.map((round) => pair.map((name) => round[name]?.[what]))
+      const round = median(met, ([ours, theirs]) => (ours?.perSecond ?? 1) / (theirs?.perSecond ?? 1)) ?? []
+      for (const [at, name] of pair.entries()) if (round[at] !== undefined) by[name] = round[at]
+      const [ours, theirs] = round
+      return ours === undefined || theirs === undefined ? undefined : ours.perSecond / theirs.perSecond
+    })
+    return { by, ratios }
+  }
   const whats = Object.keys(Object.values(all[0] ?? {})[0] ?? {}) as What[]
   return Object.fromEntries(whats.map((what) => [what, of(what)])) as Record<What, Compared>
 }
@@ -258,10 +252,10 @@ function print(rows: readonly Row[], names: readonly ServerName[]): void {
     cell(value === undefined ? '' : `${Math.round(value.perSecond).toLocaleString('en')} (${Math.round(value.cpu)} µs)`)
   const ratio = (value: number | undefined) => cell(value === undefined ? '' : `${value.toFixed(2)}×`)
   console.log('Requests a second, and CPU time of the server for each:')
-  console.log(''.padEnd(36) + [...names, 'ratio in memory', 'ratio on disk'].map(cell).join(''))
+  console.log(''.padEnd(38) + [...names, 'ratio in memory', 'ratio on disk'].map(cell).join(''))
   for (const row of rows) {
     console.log(
-      row.what.padEnd(36) + names.map((name) => number(row.by[name])).join('') + row.ratios.map(ratio).join(''),
+      row.what.padEnd(38) + names.map((name) => number(row.by[name])).join('') + row.ratios.map(ratio).join(''),
     )
   }
 }
@@ -272,7 +266,7 @@ export async function run(args: readonly string[]): Promise<void> {
     args: [...args],
     options: {
       seconds: { type: 'string', default: '0.5' },
-      rounds: { type: 'string', default: '7' },
+      rounds: { type: 'string', default: '9' },
       waiting: { type: 'string', default: '1000,100000' },
       only: { type: 'string', default: serverNames.join(',') },
       'skip-rates': { type: 'boolean', default: false },
