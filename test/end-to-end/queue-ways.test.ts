@@ -132,7 +132,7 @@ it('any order and any repetition of messages mails each recipient once', async (
         await emulator.event('recipient.outcome', (event) => event.job === jobId && ++done === people.size)
       },
     ),
-    { numRuns: 40, endOnFailure: true },
+    { numRuns: 20, endOnFailure: true },
   )
   // A message whose recipients another one carried looks again a little later; only then is all of it over.
   await expect
