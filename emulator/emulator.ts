@@ -245,7 +245,6 @@ async function start({ config, clock, listens, store: given, around, stops, stop
     operations: faultyOperations(queues.operations, faults),
     queue: queueName,
     isOurs: ({ tenant, job }, url) => moodle.job(job)?.tenantid === tenant || (url !== undefined && isOwn(url)),
-    isSuppressed: (address) => mail.ses.suppression.holds(address),
     htmlOf: async (id) => (await inbox.message(id))?.html,
     onError,
   })
@@ -256,8 +255,7 @@ async function start({ config, clock, listens, store: given, around, stops, stop
     clock,
     ids,
     faults,
-    onReceived: ({ id, messageId, to, cc, bcc, tags }) =>
-      observer?.mail({ id, messageId, tags, addresses: [...to, ...cc, ...bcc].map(({ address }) => address) }),
+    onReceived: ({ id, messageId, tags }, addresses) => observer?.mail({ id, messageId, tags, addresses }),
   })
   stops.push(() => inbox.close())
   const mail = await createMailServices({
@@ -272,6 +270,7 @@ async function start({ config, clock, listens, store: given, around, stops, stop
     listens,
     account,
     region,
+    onAccepted: observer?.accepted,
     onError,
   })
   stops.push(() => mail.stop())

@@ -2,7 +2,7 @@ import { CutOff } from './cloud/inbox/faulty-accept.ts'
 import type { Inbox } from './cloud/inbox/inbox.ts'
 import { deliveryOfReply } from './cloud/mail/fate.ts'
 import { checkMailpit, createMailpitLookup } from './cloud/mail/mailpit.ts'
-import { createMailProvider, parseSender } from './cloud/mail/provider.ts'
+import { createMailProvider, parseSender, type AcceptedMessage } from './cloud/mail/provider.ts'
 import { innerSmtpAddress, parseSmtpAddress, type SmtpAddress } from './cloud/mail/smtp-host.ts'
 import { createSmtpTransport, type Delivery, type MailTransport } from './cloud/mail/transport.ts'
 import { createWebhooks } from './cloud/mail/webhooks.ts'
@@ -35,6 +35,8 @@ export interface MailServicesDeps {
   readonly listens: boolean
   readonly account: string
   readonly region: string
+  /** Told of each mail that a caller outside hands over. */
+  readonly onAccepted?: ((mail: AcceptedMessage) => void) | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -53,6 +55,7 @@ export async function createMailServices(deps: MailServicesDeps) {
     from: config.mail_from,
     workerRate: config.ses_sandbox ? Math.min(1, config.worker_mail_rate ?? 1) : config.worker_mail_rate,
     faults: deps.faults,
+    onAccepted: deps.onAccepted,
     find:
       config.mailpit === undefined
         ? (messageId) => Promise.resolve(inbox.find(messageId))

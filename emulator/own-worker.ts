@@ -1,5 +1,4 @@
 import { jobTag } from './cloud/mail/job-tag.ts'
-import { verdictOf } from './cloud/mail/simulator.ts'
 import { eventSource } from './cloud/queue/event-source.ts'
 import type { Operations } from './cloud/queue/operations/table.ts'
 import { watchedOperations } from './cloud/queue/watched-operations.ts'
@@ -24,7 +23,6 @@ export interface WatchDeps {
   readonly queue: string
   /** Whether the callbacks of this job come to this port. */
   readonly isOurs: (job: { tenant: number; job: string }, callbackUrl: string | undefined) => boolean
-  readonly isSuppressed: (address: string) => boolean
   readonly htmlOf: (inboxId: string) => Promise<string | undefined>
   readonly onError: (error: unknown) => void
 }
@@ -49,7 +47,6 @@ export function watchQueue({ config, store, clock, ledger, operations, queue, ..
     seesCallbacks: deps.isOurs,
     callbackPaths: Object.values(callbackPaths),
     tagOf: jobTag,
-    neverDelivered: (address) => !verdictOf(address).delivered || deps.isSuppressed(address),
     htmlOf: deps.htmlOf,
   })
   return { observer, operations: watchedOperations(operations, observer.queue) }

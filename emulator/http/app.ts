@@ -64,16 +64,23 @@ export function createApp(deps: AppDeps, part?: Part): FastifyInstance {
       const url = rewriteUrl({ method: 'POST', url: target, headers })
       return url.startsWith('/@sqs/') && foreignSender({ method: 'POST', url, headers }) === undefined
     },
-    onAnswered: ({ exchange: { method, url, operation }, status, began }) =>
-      onRequest({
-        at: clock.now(),
-        method,
-        path: pathOf(url),
-        status,
-        milliseconds: Math.round(clock.monotonic() - began),
-        service: 'sqs',
-        ...(operation === undefined ? {} : { operation }),
-      }),
+    onAnswered({ exchange: { method, url, headers }, status, began }) {
+      const operation = operationOf(headers['x-amz-target'], undefined)
+      try {
+        onRequest({
+          at: clock.now(),
+          method,
+          path: pathOf(url),
+          status,
+          milliseconds: Math.round(clock.monotonic() - began),
+          service: 'sqs',
+          ...(operation === undefined ? {} : { operation }),
+        })
+      } catch (error) {
+        // The request is answered: a listener's defect is not the caller's.
+        onError(error)
+      }
+    },
   })
 
   const app = Fastify({

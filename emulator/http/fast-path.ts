@@ -29,6 +29,11 @@ export interface FastPath {
 /** Milliseconds that a connection may be idle: longer than SDKs keep one, so that none is closed under a request. */
 export const keepAliveMs = 65_000
 const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs / 1000}\r\n`
+/** Longer than clients are told, as Node does it: who asks in the last moment is still answered. */
+const idleMs = keepAliveMs + 1000
+
+/** Bytes that are read on while a request is answered: only so is it heard that the caller has gone. */
+const readAhead = 65_536
 
 /**
  * Connections on which one plain request follows the other, answered on the socket itself: Node's request and response
@@ -37,13 +42,14 @@ const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveMs /
  */
 export function createFastPath(deps: FastPathDeps): FastPath {
   const sockets = new Set<Socket>()
+  const date = dates(deps.clock)
   let closed = false
   return {
     meet(socket, hand) {
       if (closed) return hand()
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
-      serve(socket, deps, () => {
+      serve(socket, { ...deps, date }, () => {
         sockets.delete(socket)
         hand()
       })
@@ -57,34 +63,47 @@ export function createFastPath(deps: FastPathDeps): FastPath {
 
 const nothing = Buffer.alloc(0)
 
-function serve(socket: Socket, { face, clock, takes, onAnswered }: FastPathDeps, hand: () => void): void {
+interface Serve extends FastPathDeps {
+  readonly date: () => string
+}
+
+function serve(socket: Socket, { face, clock, takes, onAnswered, date }: Serve, hand: () => void): void {
   let chunks: Buffer[] = []
   let size = 0
   let head: PlainHead | undefined
-  let answering = false
+  // Between an answer and the next request the answer is written; a client that does not read it is not read from either.
+  let now: 'reads' | 'answers' | 'writes' = 'reads'
   let gone: AbortController | undefined
 
   const next = () => {
     const [first] = chunks
-    if (answering || first === undefined || socket.destroyed) return
-    if (head === undefined) {
-      head = readPlainHead(first)
-      if (head === undefined || head.bodyBytes > face.bodyLimit || !takes(head)) return leave()
-    }
+    if (socket.destroyed) return
+    if (first === undefined) return readOn()
+    const came = head
+    head ??= readPlainHead(first)
+    if (head === undefined || head.bodyBytes > face.bodyLimit) return leave()
     const end = head.bodyAt + head.bodyBytes
-    if (size < end) return
+    // Asked as soon as the head is there, and again where its body came later.
+    if ((came === undefined || size >= end) && !takes(head)) return leave()
+    if (size < end) return readOn()
     const bytes = chunks.length === 1 ? first : Buffer.concat(chunks)
     const rest = bytes.subarray(end)
-    const { target, headers } = head
+    const { target, headers, bodyAt } = head
     head = undefined
     chunks = rest.length === 0 ? [] : [rest]
     size = rest.length
-    meet(target, headers, bytes.subarray(end - Number(headers['content-length']), end))
+    now = 'answers'
+    if (size < readAhead) readOn()
+    meet(target, headers, bytes.subarray(bodyAt, end))
+  }
+
+  const readOn = () => {
+    if (socket.isPaused()) socket.resume()
   }
 
   const meet = (url: string, headers: PlainHead['headers'], body: Buffer) => {
     const began = clock.monotonic()
-    answering = true
+    let answered = false
     const exchange: Exchange = {
       method: 'POST',
       url,
@@ -92,12 +111,21 @@ function serve(socket: Socket, { face, clock, takes, onAnswered }: FastPathDeps,
       protocol: 'http',
       body,
       answer(status, given, text) {
-        if (socket.destroyed) return
+        // Twice would be an answer to the next request.
+        if (answered || socket.destroyed) return
+        answered = true
         write(status, given, text)
-        onAnswered({ exchange, status, began })
-        answering = false
         gone = undefined
-        if (size > 0) setImmediate(goOn)
+        if (socket.writableNeedDrain) {
+          now = 'writes'
+          socket.once('drain', goOn)
+        } else if (size > 0) {
+          now = 'writes'
+          setImmediate(goOn)
+        } else {
+          now = 'reads'
+        }
+        onAnswered({ exchange, status, began })
       },
       signal() {
         gone ??= new AbortController()
@@ -112,39 +140,35 @@ function serve(socket: Socket, { face, clock, takes, onAnswered }: FastPathDeps,
     const bytes = Buffer.byteLength(text)
     let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
     for (let at = 0; at < given.length; at += 2) lines += `${given[at]}: ${given[at + 1]}\r\n`
-    const answer = `${lines}Content-Length: ${bytes}\r\nDate: ${dateOf(clock.now())}\r\n${keepAlive}\r\n${text}`
+    const answer = `${lines}Content-Length: ${bytes}\r\nDate: ${date()}\r\n${keepAlive}\r\n${text}`
     socket.write(answer, bytes === text.length ? 'latin1' : 'utf8')
   }
 
-  /** What came in the meantime: a client that does not read its answers is not read from either. */
   const goOn = () => {
-    if (socket.writableNeedDrain) {
-      socket.once('drain', goOn)
-      return
-    }
-    socket.resume()
+    now = 'reads'
     next()
   }
 
   const onData = (chunk: Buffer) => {
     chunks.push(chunk)
     size += chunk.length
-    if (answering) socket.pause()
-    else next()
+    if (now === 'reads') next()
+    else if (size >= readAhead) socket.pause()
   }
   // Who sends no more has gone, as a process that was killed has.
   const onEnd = () => {
-    if (answering || size > 0) socket.destroy()
-    else socket.end()
+    if (now !== 'answers' && size === 0) return void socket.end()
+    socket.destroy()
+    onGone()
   }
-  const onError = () => undefined
-  const onClose = () => gone?.abort()
+  // At the first sign: until the socket is closed, it could be given a message.
+  const onGone = () => gone?.abort()
   const onIdle = () => {
-    if (!answering) socket.destroy()
+    if (now !== 'answers') socket.destroy()
   }
   const leave = () => {
     socket.pause()
-    socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose).off('timeout', onIdle)
+    socket.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone).off('timeout', onIdle)
     socket.setTimeout(0)
     socket.unshift(chunks.length === 1 ? (chunks[0] ?? nothing) : Buffer.concat(chunks))
     chunks = []
@@ -152,19 +176,21 @@ function serve(socket: Socket, { face, clock, takes, onAnswered }: FastPathDeps,
     socket.resume()
   }
 
-  socket.setTimeout(keepAliveMs)
-  socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose).on('timeout', onIdle)
+  socket.setTimeout(idleMs)
+  socket.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone).on('timeout', onIdle)
 }
 
-let second = 0
-let written = ''
-
-/** The same for all answers of a second. */
-function dateOf(now: number): string {
-  const at = Math.floor(now / 1000)
-  if (at !== second) {
-    second = at
-    written = new Date(now).toUTCString()
+/** The time as answers have it, written once a second. */
+function dates(clock: Clock): () => string {
+  let second: number | undefined
+  let written = ''
+  return () => {
+    const now = clock.now()
+    const at = Math.floor(now / 1000)
+    if (at !== second) {
+      second = at
+      written = new Date(now).toUTCString()
+    }
+    return written
   }
-  return written
 }

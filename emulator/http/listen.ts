@@ -29,8 +29,12 @@ async function listenToo(app: FastifyInstance, host: string, port: number): Prom
     server.once('error', reject)
     server.listen(port, host, resolve)
   })
-  // A server added after the start has no hook of its own: it ends with the first one, whose its connections are.
-  app.server.once('close', () => server.close())
+  // A server added after the start has no hook of its own: it ends with the first one, whose its connections are, also
+  // those that came while that one closed.
+  app.server.once('close', () => {
+    server.close()
+    app.server.closeAllConnections()
+  })
 }
 
 export function portTaken(error: unknown, port: number, flag: string): Error {

@@ -38,7 +38,7 @@ export function readPlainHead(bytes: Buffer): PlainHead | undefined {
     const colon = lines.indexOf(':', at)
     const end = lines.indexOf('\r\n', colon)
     const name = lines.slice(at, colon).toLowerCase()
-    const value = lines.slice(colon + 1, end).trim()
+    const value = trimmed(lines, colon + 1, end)
     if (name in headers || (special.has(name) && !keepsAlive(name, value))) return undefined
     headers[name] = value
     at = end + 2
@@ -47,5 +47,16 @@ export function readPlainHead(bytes: Buffer): PlainHead | undefined {
   if (length === undefined || !/^\d{1,9}$/.test(length) || !headers['host']) return undefined
   return { target, headers, bodyAt: all.length, bodyBytes: Number(length) }
 }
+
+/** Without spaces and tabs around it; `trim` takes no-break spaces too, and UTF-8's à ends with one's byte. */
+function trimmed(lines: string, from: number, to: number): string {
+  let start = from
+  let end = to
+  while (start < end && isBlank(lines.charCodeAt(start))) start++
+  while (end > start && isBlank(lines.charCodeAt(end - 1))) end--
+  return lines.slice(start, end)
+}
+
+const isBlank = (code: number) => code === 32 || code === 9
 
 const keepsAlive = (name: string, value: string) => name === 'connection' && value.toLowerCase() === 'keep-alive'

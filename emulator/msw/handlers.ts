@@ -9,18 +9,19 @@ export interface InProcessEmulator {
 }
 
 /**
- * Hosts whose calls an emulator answers: AWS's for SQS, S3 and SES in any region, and the mail providers'. The S3 and R2
+ * Hosts whose calls an emulator answers: AWS's for SQS, S3 and SES in any region, dual-stack ones too, and the mail providers'. The S3 and R2
  * hosts carry the bucket in front or in the path.
  */
 const hosts: readonly RegExp[] = [
   /^(sqs|s3|email)\.[a-z0-9-]+\.amazonaws\.com$/,
-  /^([a-z0-9.-]+\.)?s3(\.[a-z0-9-]+|-[a-z0-9-]+)?\.amazonaws\.com$/,
+  /^(sqs|email)\.[a-z0-9-]+\.api\.aws$/,
+  /^([a-z0-9.-]+\.)?s3(\.dualstack)?([.-][a-z0-9-]+)?\.amazonaws\.com$/,
   /^(queue|sqs)\.amazonaws\.com$/,
   /^api(\.eu)?\.sendgrid\.com$/,
   /^api(\.eu)?\.mailgun\.net$/,
   /^api\.mailchannels\.net$/,
   /^api\.cloudflare\.com$/,
-  /^([a-z0-9.-]+\.)?[0-9a-f]{32}\.r2\.cloudflarestorage\.com$/,
+  /^([a-z0-9.-]+\.)?[0-9a-f]{32}(\.(eu|fedramp))?\.r2\.cloudflarestorage\.com$/,
 ]
 
 /**

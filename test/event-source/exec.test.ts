@@ -68,6 +68,26 @@ it('takes what a handler prints for its log, as in Lambda', async () => {
   expect(log).toEqual(expect.arrayContaining(['working on it', '42']))
 })
 
+it.each([
+  ['Powertools', { level: 'INFO', location: 'handler:12', message: 'starting', service: 'mailer' }],
+  ['pino', { level: 30, time: 1795406777000, msg: 'starting' }],
+  ['python-json-logger', { levelname: 'INFO', message: 'starting' }],
+])(
+  'takes a record of a structured logger (%s) for the log, and the answer after it for the answer',
+  async (_, record) => {
+    const { slot, log } = handler(`answer(${JSON.stringify(record)}); answer({ batchItemFailures: [] })`)
+    const answered = { outcome: 'answered', payload: '{"batchItemFailures":[]}' }
+    expect(await slot.invoke('{}', going)).toEqual(answered)
+    expect(await slot.invoke('{}', going), 'nothing was left of the first').toEqual(answered)
+    expect(log).toContain(JSON.stringify(record))
+  },
+)
+
+it('takes the answer of a handler that returns a text, as Lambda does', async () => {
+  const { slot } = handler('answer("OK")')
+  expect(await slot.invoke('{}', going)).toEqual({ outcome: 'answered', payload: '"OK"' })
+})
+
 it('starts a handler again that ended, a little later each time', async () => {
   const clock = virtualClock()
   const { slot, log, logged } = handler('if (event.crash) process.exit(3); answer({})', { clock })

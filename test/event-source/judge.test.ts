@@ -53,7 +53,6 @@ const right: Observations = {
   strays: [],
   invocations: [{ began: 1000, ended: 2900, receiptHandles: ['first'] }],
   sees: { mails: true, callbacks: true },
-  neverDelivered: () => false,
 }
 const codes = (changes: Partial<Observations>, now = 10_000): FindingCode[] =>
   judge({ ...right, ...changes }, now).map(({ code }) => code)
@@ -98,7 +97,7 @@ it('finds a failure that was swallowed', () => {
   expect(textOf({ mails })).toMatch(/deleted although recipient 1002 got no mail, and the callback calls them sent/)
   expect(codes({ mails: [], callbacks: [] })).toEqual(['deleted-without-callback', 'failure-swallowed'])
 })
-it('knows a failure that was told, an address that never gets mail, and a job that sends none', () => {
+it('knows a failure that was told, and a job that sends no mail', () => {
   const mails = right.mails.slice(0, 1)
   const updates = [
     { userid: '1001', status: 'completed' as const },
@@ -106,7 +105,6 @@ it('knows a failure that was told, an address that never gets mail, and a job th
   ]
   expect(codes({ mails, callbacks: [callback({ updates })] })).toEqual([])
   expect(codes({ mails, callbacks: [callback({ updates: [], failed: 1 })] })).toEqual([])
-  expect(codes({ mails, neverDelivered: (address) => address === jane.email })).toEqual([])
   expect(codes({ mails: [], job: { ...right.job, action: 'certificate' } })).toEqual([])
   expect(codes({ mails: [], sees: { mails: false, callbacks: true } })).toEqual([])
   // Callbacks that go elsewhere may have told of one; all of a message is another matter.
@@ -172,6 +170,53 @@ it.each([
   const invocations = [{ began: 500, ended: 900, receiptHandles: ['none'], error: { kind, text: 'boom' } }]
   expect(codes({ invocations })).toEqual([code])
   expect(textOf({ invocations })).toMatch(/^1 invocation .*boom/)
+})
+
+it('knows a message that the function deleted before it failed', () => {
+  const error = { kind: 'failed' as const, text: 'out of memory' }
+  const first = { messages: [message({ deletions: [{ at: 1200, receiptHandle: 'first', judgedFrom: 6200 }] })] }
+  const invocations = [{ began: 1000, ended: 2900, receiptHandles: ['first'], error }]
+  const texts = judge({ ...right, ...first, invocations, mails: [], callbacks: [] }, 10_000).map(({ text }) => text)
+  expect(texts).toHaveLength(3)
+  expect(texts).toContainEqual(expect.stringMatching(/got no mail.* The function deleted it itself, and then failed/))
+  expect(texts).toContainEqual(
+    expect.stringMatching(
+      /^1 invocation failed, and what .* \(message 0a1b2c3d…\) does not come again \(out of memory\)/,
+    ),
+  )
+  // Deleted later, by the next pass: the failure of the first has nothing to do with it.
+  const retried = [{ ...invocations[0], began: 1000, ended: 1100, receiptHandles: ['first'] }]
+  expect(textOf({ invocations: retried })).toMatch(/every message of the batch comes again/)
+})
+
+it('finds that a callback tells of mails that nobody sent, while the message is open', () => {
+  const open = { messages: [message({ deletions: [] })], mails: right.mails.slice(0, 1) }
+  const told = callback({ judgedFrom: 7500 })
+  expect(codes({ ...open, callbacks: [told] })).toEqual(['told-without-mail'])
+  expect(textOf({ ...open, callbacks: [told] })).toMatch(/^a callback calls recipient 1002 sent, and no mail has gone/)
+  expect(codes({ ...open, callbacks: [told] }, 7000), 'not before its time').toEqual([])
+  expect(codes({ ...open, mails: right.mails, callbacks: [told] })).toEqual([])
+  expect(codes({ ...open, callbacks: [{ ...told, status: 500 }] })).toEqual(['callback-refused'])
+  expect(codes({ ...open, callbacks: [told], sees: { mails: false, callbacks: true } })).toEqual([])
+  const corrected = callback({ at: 2600, updates: [{ userid: '1002', status: 'failed' }] })
+  expect(codes({ ...open, callbacks: [told, corrected] })).toEqual([])
+})
+
+it('knows a callback by GET, at the right address', () => {
+  const { pathname: path } = new URL(right.job.callbackUrl ?? '')
+  const text = textOf({ callbacks: [], strays: [{ at: 2500, method: 'GET', path, status: 405 }] })
+  expect(text).toMatch(/^GET .*cloud_callback\.php was answered 405: callbacks are taken by POST\. .*no redirect/)
+})
+
+it('says of mails that were doubled whether the message came again', () => {
+  const mails = [...right.mails, ...right.mails]
+  expect(textOf({ mails })).toMatch(/up to 2 mails\); no message was received more than once\. One pass mails/)
+  const receives = [
+    { at: 1000, receiptHandle: 'first' },
+    { at: 2000, receiptHandle: 'second' },
+  ]
+  const text = textOf({ mails, messages: [message({ receives, deletions: [] })] })
+  expect(text).toMatch(/up to 2 mails\); message 0a1b2c3d… was received 2 times\. SQS delivers/)
 })
 
 it('says everything without an address or a name', () => {

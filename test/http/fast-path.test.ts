@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { text as wholeText } from 'node:stream/consumers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, it, onTestFinished } from 'vitest'
@@ -66,12 +67,15 @@ async function fastServer(
   const answered: string[] = []
   const fastPath = createFastPath({
     face,
-    clock: virtualClock(),
+    clock: virtualClock(0),
     takes: (head) => takes(head.target),
     onAnswered: ({ exchange, status }) => answered.push(`${status} ${exchange.url}`),
   })
   onTestFinished(() => fastPath.close())
-  return { url: await listening(createPortServer(fastPath, listener)), answered, fastPath }
+  const server = createPortServer(fastPath, listener)
+  const sockets: Socket[] = []
+  server.on('connection', (socket: Socket) => sockets.push(socket))
+  return { url: await listening(server), answered, fastPath, sockets }
 }
 
 const nodesServer = () => listening(createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, listener))
@@ -129,6 +133,8 @@ const header = fc.oneof(
       'User-Agent: ',
       'x-y:  a b\t ',
       'A: é',
+      // In UTF-8 it ends with the byte of a no-break space.
+      'B: voilÃ\xa0',
       'Accept-Encoding: identity',
     ),
   },
@@ -184,7 +190,7 @@ const oneRequest = fc.record({
   times: fc.constantFrom(1, 1, 20_000),
   length: fc.oneof(
     { weight: 12, arbitrary: fc.constant('right') },
-    fc.constantFrom('none', '-1', '1x', '+0', '', '0x5'),
+    fc.constantFrom('none', '-1', '1x', '1\xa0', '+0', '', '0x5'),
   ),
   newline: fc.oneof({ weight: 12, arbitrary: fc.constant('\r\n') }, fc.constant('\n')),
 })
@@ -281,4 +287,94 @@ it('leaves a body that is too large to Node, and what it declines', async () => 
   const three = await talk(url, [[Buffer.from(request('/', 'x') + request('/no', 'yy') + request('/', 'zzz') + last)]])
   expect([...three.text.matchAll(/"bytes":(\d)/g)].map(([, bytes]) => bytes)).toEqual(['1', '2', '3', '0'])
   expect(answered).toEqual(['200 /'])
+})
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn++) await nextTurn()
+}
+const until = async (holds: () => boolean) => {
+  for (let turn = 0; !holds(); turn++) {
+    if (turn > 100_000) throw new Error('it does not come')
+    await nextTurn()
+  }
+}
+
+it('does not read from a client that asks one by one and never reads', async () => {
+  const { url, answered, sockets } = await fastServer({
+    bodyLimit,
+    meet: (exchange) => exchange.answer(200, ['Content-Type', 'x'], 'y'.repeat(100_000)),
+  })
+  const socket = await connected(url)
+  socket.setNoDelay(true)
+  socket.pause()
+  for (let at = 0; at < 500; at++) {
+    socket.write(request('/', 'x'))
+    await turns(3)
+  }
+  await until(() => sockets[0]?.writableNeedDrain === true)
+  expect(sockets[0]?.writableLength).toBeLessThan(1_000_000)
+  let read = 0
+  socket.on('data', (chunk: Buffer) => (read += chunk.length))
+  socket.resume()
+  await until(() => read > 500 * 100_000)
+  expect(answered).toHaveLength(500)
+})
+
+it('reads no further ahead than it answers', async () => {
+  const { url, answered, sockets } = await fastServer()
+  const socket = await connected(url)
+  // It is closed with most of it unread.
+  socket.on('error', () => undefined)
+  socket.resume()
+  socket.write(request('/', 'x').repeat(200_000))
+  await until(() => answered.length >= 500)
+  expect(sockets[0]?.bytesRead).toBeLessThan(500_000)
+})
+
+it('answers once, with the time of its clock, whatever goes wrong after it', async () => {
+  const { url } = await fastServer({
+    bodyLimit,
+    meet(exchange) {
+      exchange.answer(200, ['Content-Type', 'x'], 'first')
+      exchange.answer(500, ['Content-Type', 'x'], 'second')
+    },
+  })
+  const socket = await connected(url)
+  const answers = wholeText(socket)
+  socket.write(request('/', 'x') + last)
+  const text = await answers
+  expect(text.match(/HTTP\/1\.1 \d+|first|second|^Date: .*1970.*/gm)).toEqual([
+    'HTTP/1.1 200',
+    'Date: Thu, 01 Jan 1970 00:00:00 GMT',
+    'first',
+    'HTTP/1.1 200',
+  ])
+})
+
+it('asks again whether it may answer once a late body has come', async () => {
+  let declines = false
+  const { url, answered } = await fastServer(echoes, () => !declines)
+  const socket = await connected(url)
+  const answers = wholeText(socket)
+  socket.write(request('/', 'xx').slice(0, -1))
+  await turns(20)
+  declines = true
+  socket.write(`x${last}`)
+  expect(await answers).toContain('"bytes":2')
+  expect(answered).toEqual([])
+})
+
+it('hears that a caller has gone, whatever it sent on, and before the socket is closed', async () => {
+  const met: Exchange[] = []
+  const { url, sockets } = await fastServer({ bodyLimit, meet: (exchange) => met.push(exchange) })
+  const socket = await connected(url)
+  for (let at = 0; at < 3; at++) {
+    socket.write(request('/', 'x'))
+    await turns(20)
+  }
+  await until(() => met.length === 1)
+  const signal = met[0]?.signal()
+  const heard = once(sockets[0] as Socket, 'end').then(() => signal?.aborted)
+  socket.end()
+  expect(await heard).toBe(true)
 })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text as wholeText } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import Fastify from 'fastify'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -98,6 +99,43 @@ it('odd targets get a clear 4xx', async () => {
     }
   }
   expect(stderr.text()).toBe('')
+})
+
+it('the same answer and the same line of the live log, whether Node read the request or the fast path', async () => {
+  const emulator = await running({ worker: 'none', host: ['127.0.0.1', '127.0.0.2'] })
+  const lines: unknown[] = []
+  emulator.onRequest(({ at: _at, milliseconds: _milliseconds, ...line }) => lines.push(line))
+  const stderr = standardError()
+  emulator.onRequest(() => {
+    throw new Error('a defect of a listener')
+  })
+  const cases = [
+    ['ListQueues', '', '{}', 200],
+    ['GetQueueUrl', '', '{"QueueName":"absent"}', 400],
+    ['ListQueues', '', '{', 400],
+    ['Nothing', '', '{}', 400],
+    ['ListQueues', 'Origin: http://elsewhere.example\r\n', '{}', 403],
+    ['ListQueues', 'Sec-Fetch-Site: cross-site\r\n', '{}', 403],
+  ] as const
+  for (const [operation, headers, body, status] of cases) {
+    // The second of two on one connection is Node's.
+    const head = `POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.${operation}\r\n${headers}`
+    const socket = await connected(emulator.url.replace('127.0.0.1', '127.0.0.2'))
+    const whole = wholeText(socket)
+    for (const connection of ['', 'Connection: close\r\n']) {
+      socket.write(`${head}${connection}Content-Length: ${body.length}\r\n\r\n${body}`)
+    }
+    const same = (answer: string) =>
+      answer.replace(/^(Date|Connection|Keep-Alive): .*\r\n/gim, '').replace(/^x-amzn-RequestId: .*$/m, '')
+    const [plain, nodes, ...others] = (await whole).split(/(?=HTTP\/1\.1 )/)
+    expect(others).toEqual([])
+    expect(plain).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(same(plain ?? '')).toBe(same(nodes ?? ''))
+    const line = { method: 'POST', path: '/', status, service: 'sqs', operation }
+    expect(lines.splice(0)).toEqual([line, line])
+  }
+  // Fastify keeps what a hook throws after the answer to itself; the four that were answered on the socket are told.
+  expect(stderr.text().match(/a defect of a listener/g)).toHaveLength(4)
 })
 
 describe('clients that hang up', () => {

@@ -10,7 +10,7 @@ import { GetObjectCommand, HeadObjectCommand, NoSuchKey, PutObjectCommand, S3Cli
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { getResponse } from 'msw'
 import { setupServer } from 'msw/node'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createEmulator } from '../../emulator/emulator.ts'
 import { offloadHandlers } from '../../emulator/msw/handlers.ts'
 
@@ -132,4 +132,23 @@ it("calls made with Node's own http client are answered too; those to other host
   })
   expect(status).toBe(401)
   expect(await getResponse(offloadHandlers(emulator), new Request('https://example.test/'))).toBeUndefined()
+})
+
+it('dual-stack hosts and those of an R2 jurisdiction are answered as the others are', async () => {
+  const dual = { ...client, useDualstackEndpoint: true }
+  const storage = new S3Client(dual)
+  const queues = new SQSClient(dual)
+  onTestFinished(() => [storage, queues].forEach((one) => one.destroy()))
+  await storage.send(new PutObjectCommand({ Bucket, Key: 'dual.pdf', Body: '%PDF' }))
+  const link = await getSignedUrl(storage, new GetObjectCommand({ Bucket, Key: 'dual.pdf' }), { expiresIn: 60 })
+  expect(new URL(link).host).toBe(`${Bucket}.s3.dualstack.eu-west-1.amazonaws.com`)
+  expect(await (await fetch(link)).text()).toBe('%PDF')
+  expect(await queues.send(new GetQueueUrlCommand({ QueueName: 'manireports-jobs' }))).toHaveProperty('QueueUrl')
+
+  const account = '0123456789abcdef0123456789abcdef'
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+  const r2 = new S3Client({ region: 'auto', endpoint: `https://${account}.eu.r2.cloudflarestorage.com`, credentials })
+  onTestFinished(() => r2.destroy())
+  const { Body } = await r2.send(new GetObjectCommand({ Bucket, Key: 'dual.pdf' }))
+  expect(await Body?.transformToString()).toBe('%PDF')
 })

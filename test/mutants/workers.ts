@@ -31,7 +31,6 @@ export const rightWorker: Observations = {
   strays: [],
   invocations: [{ began: 1000, ended: 2900, receiptHandles: [handle] }],
   sees: { mails: true, callbacks: true },
-  neverDelivered: () => false,
 }
 
 const later = { at: 40_000, receiptHandle: 'second' }

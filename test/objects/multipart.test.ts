@@ -9,6 +9,7 @@ import {
   ListPartsCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
+  type ListMultipartUploadsCommandInput,
   type ListMultipartUploadsCommandOutput,
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
@@ -101,6 +102,33 @@ describe('an upload in parts', () => {
       marker = page.IsTruncated ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker } : undefined
     }
     expect(seen).toEqual(ids)
+  })
+
+  it('is listed under a common prefix, each of them once and page by page', async () => {
+    await using at = await openBucket()
+    for (const Key of ['a', 'b/1', 'b/1', 'b/2/x', 'b/3', 'c', 'd/1']) {
+      await at.s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key }))
+    }
+    const list = async (MaxUploads: number, input: Partial<ListMultipartUploadsCommandInput>) => {
+      const seen: (string | undefined)[] = []
+      for (
+        let marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {};
+        marker;
+      ) {
+        const page: ListMultipartUploadsCommandOutput = await at.s3.send(
+          new ListMultipartUploadsCommand({ Bucket: bucket, MaxUploads, ...input, ...marker }),
+        )
+        seen.push(...(page.Uploads ?? []).map(({ Key }) => Key))
+        seen.push(...(page.CommonPrefixes ?? []).map(({ Prefix }) => Prefix))
+        marker = page.IsTruncated
+          ? { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker }
+          : undefined
+      }
+      return seen
+    }
+    expect(await list(10, { Delimiter: '/' })).toEqual(['a', 'c', 'b/', 'd/'])
+    expect(await list(1, { Delimiter: '/' })).toEqual(['a', 'b/', 'c', 'd/'])
+    expect(await list(1, { Delimiter: '/', Prefix: 'b/' })).toEqual(['b/1', 'b/1', 'b/2/', 'b/3'])
   })
 
   it('has a checksum of its parts’ checksums, or of all its bytes', async () => {

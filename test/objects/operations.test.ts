@@ -9,6 +9,7 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
+  type ListBucketsCommandInput,
   ListObjectsCommand,
   PutObjectCommand,
   S3Client,
@@ -41,9 +42,27 @@ describe('buckets', () => {
       name: 'BucketNotEmpty',
       $metadata: { httpStatusCode: 409 },
     })
-    await at.objects.remove('mine', ['k'])
+    await at.objects.remove('mine', [{ key: 'k' }])
     await at.s3.send(new DeleteBucketCommand({ Bucket: 'mine' }))
     await expect(at.s3.send(new HeadBucketCommand({ Bucket: 'mine' }))).rejects.toMatchObject({ name: 'NotFound' })
+  })
+
+  it('are listed page by page, by prefix and by region', async () => {
+    await using at = await openBucket({ r2Buckets: ['r2'] })
+    for (const name of ['a-1', 'a-2', 'a-3']) at.objects.buckets.create(name)
+    const list = async (input: ListBucketsCommandInput) => {
+      const { Buckets = [], ContinuationToken, Prefix } = await at.s3.send(new ListBucketsCommand(input))
+      return { names: Buckets.map(({ Name }) => Name), token: ContinuationToken, prefix: Prefix }
+    }
+    const first = await list({ Prefix: 'a-', MaxBuckets: 2 })
+    expect(first).toMatchObject({ names: ['a-1', 'a-2'], prefix: 'a-' })
+    const next = { Prefix: 'a-', MaxBuckets: 2, ContinuationToken: first.token }
+    expect(await list(next)).toEqual({ names: ['a-3'], token: undefined, prefix: 'a-' })
+    expect((await list({ Prefix: 'a-', MaxBuckets: 3 })).token).toBeUndefined()
+    expect((await list({ BucketRegion: 'auto' })).names).toEqual(['r2'])
+    expect((await list({})).names).toEqual(['a-1', 'a-2', 'a-3', bucket, 'r2'])
+    await expect(list({ MaxBuckets: 10_001 })).rejects.toMatchObject({ name: 'InvalidArgument' })
+    await expect(list({ ContinuationToken: 'x' })).rejects.toMatchObject({ name: 'InvalidArgument' })
   })
 
   it.each(['ab', 'Upper', 'a..b', '-ab', '192.168.0.1', 'xn--a', 'a'.repeat(64), 'under_score'])(
@@ -118,6 +137,38 @@ describe('conditions', () => {
     expect(await put({ 'if-match': '"other"' })).toEqual([412, 'PreconditionFailed'])
     expect(await put({ 'if-match': '"other"' }, 'none')).toEqual([404, 'NoSuchKey'])
   })
+
+  it('of a deletion keep what is there', async () => {
+    await using at = await openBucket()
+    const { ETag = '' } = await at.s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }))
+    const remove = async (etag: string, key = 'k') => {
+      const { status, code } = await ask(`${at.url}/${bucket}/${key}`, {
+        method: 'DELETE',
+        headers: { 'if-match': etag },
+      })
+      return [status, code]
+    }
+    expect(await remove('"other"')).toEqual([412, 'PreconditionFailed'])
+    expect(at.objects.head(bucket, 'k').size).toBe(1)
+    expect(await remove(ETag)).toEqual([204, undefined])
+    expect(await remove(ETag)).toEqual([404, 'NoSuchKey'])
+    expect(await remove('*')).toEqual([404, 'NoSuchKey'])
+  })
+
+  it('of a range say whether it is of the object that the client has begun to read', async () => {
+    await using at = await openBucket()
+    const { ETag = '' } = await at.s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: '0123' }))
+    const then = new Date(at.clock.now()).toUTCString()
+    const before = new Date(at.clock.now() - 1000).toUTCString()
+    const get = async (condition: string) => {
+      const headers = { range: 'bytes=2-', 'if-range': condition }
+      const { status, text } = await ask(`${at.url}/${bucket}/k`, { headers })
+      return [status, text]
+    }
+    expect(await get(ETag)).toEqual([206, '23'])
+    expect(await get(then)).toEqual([206, '23'])
+    for (const other of ['"other"', `W/${ETag}`, before, 'yesterday']) expect(await get(other)).toEqual([200, '0123'])
+  })
 })
 
 describe('copies', () => {
@@ -179,6 +230,27 @@ describe('deleting many', () => {
     expect(at.objects.list(bucket, { prefix: '', delimiter: '', after: '', maximum: 9 }).items).toEqual([])
   })
 
+  it('deletes those that are what the client takes them for, and names the others also where it is to be quiet', async () => {
+    await using at = await openBucket()
+    await at.objects.put(['a', 'b', 'c'].map((key) => ({ key, contentType: 'a/b', pieces: [new Uint8Array()] })))
+    const { etag } = at.objects.head(bucket, 'a')
+    const Objects = [
+      { Key: 'a', ETag: `"${etag}"` },
+      { Key: 'b', ETag: '"other"' },
+      { Key: 'c' },
+      { Key: 'never there', ETag: `"${etag}"` },
+    ]
+    const answer = await at.s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
+    expect(answer.Deleted).toBeUndefined()
+    const Message = 'At least one of the pre-conditions you specified did not hold'
+    expect(answer.Errors).toEqual([
+      { Key: 'b', Code: 'PreconditionFailed', Message },
+      { Key: 'never there', Code: 'NoSuchKey', Message: 'The specified key does not exist.' },
+    ])
+    const { items } = at.objects.list(bucket, { prefix: '', delimiter: '', after: '', maximum: 9 })
+    expect(items.map(({ key }) => key)).toEqual(['b'])
+  })
+
   it('refuses what it cannot read, and what comes without a digest', async () => {
     await using at = await openBucket()
     const remove = async (body: string, headers: Record<string, string> = { 'x-amz-checksum-crc32': '' }) => {
@@ -217,6 +289,23 @@ describe('deleting many', () => {
 })
 
 describe('what is said of an object', () => {
+  it.each(['pdf', 'a b', '; x', 'a/b, c/d', 'a/b/c', 'zoë', 'text/'])('may be of any type: %j', async (type) => {
+    await using at = await openBucket()
+    for (const body of ['', '{x']) {
+      const put = await ask(`${at.url}/${bucket}/k`, { method: 'PUT', body, headers: { 'content-type': type } })
+      expect(put.status).toBe(200)
+      const { headers, text } = await ask(`${at.url}/${bucket}/k`)
+      expect([headers.get('content-type'), text]).toEqual([type, body])
+    }
+  })
+
+  it('is of the usual type where the one that is given is empty', async () => {
+    await using at = await openBucket()
+    const put = await ask(`${at.url}/${bucket}/k`, { method: 'PUT', body: 'x', headers: { 'content-type': '' } })
+    expect(put.status).toBe(200)
+    expect(at.objects.head(bucket, 'k').contentType).toBe('binary/octet-stream')
+  })
+
   it('comes back, and is bounded', async () => {
     await using at = await openBucket()
     const headers = {

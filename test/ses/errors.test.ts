@@ -114,6 +114,18 @@ test('the sandbox takes verified identities only, and the simulator’s addresse
   expect(JSON.stringify(told)).not.toContain('example.com')
 })
 
+test('a label is covered by its address, and an address by none of its labels', async () => {
+  const server = await sesServer({ settings: { sandbox: true, rate: 100 } })
+  await server.v1.send(new VerifyEmailIdentityCommand({ EmailAddress: 'a@example.com' }))
+  await server.v1.send(new VerifyEmailIdentityCommand({ EmailAddress: 'b+one@example.com' }))
+  const send = (Source: string, to: string) => server.v1.send(v1Mail([to], { Source }))
+  await send('a+course@example.com', 'b+one@example.com')
+  for (const to of ['b@example.com', 'b+two@example.com', 'a@sub.example.com']) {
+    expect(await failure(send('a@example.com', to))).toMatchObject({ name: 'MessageRejected' })
+  }
+  expect(server.delivered).toHaveLength(1)
+})
+
 test('an account whose sending is paused', async () => {
   const server = await sesServer()
   const message = expect.stringMatching(/^Sending paused for this account\. For more information/)

@@ -72,6 +72,21 @@ const batch = (list: readonly { Id: string; MessageBody: string }[]) => ({
   input: () => ({ QueueUrl: url, Entries: list }),
   fields: () => ({ QueueUrl: url, ...entryFields(list) }),
 })
+const traced = (StringValue: string) => ({
+  action: 'SendMessage',
+  input: () => ({
+    QueueUrl: url,
+    MessageBody: 'x',
+    MessageSystemAttributes: { AWSTraceHeader: { DataType: 'String', StringValue } },
+  }),
+  fields: () => ({
+    QueueUrl: url,
+    MessageBody: 'x',
+    'MessageSystemAttribute.1.Name': 'AWSTraceHeader',
+    'MessageSystemAttribute.1.Value.DataType': 'String',
+    'MessageSystemAttribute.1.Value.StringValue': StringValue,
+  }),
+})
 /** The same members in both protocols, where they are plain. */
 const plain = (action: string, members: () => Record<string, string | number>) => ({
   action,
@@ -301,6 +316,36 @@ const refusals: readonly Refusal[] = [
     type: sqsType('InvalidMessageContents'),
     code: 'InvalidMessageContents',
     message: () => expect.stringMatching(/^Invalid characters found. Valid unicode characters are /) as string,
+  },
+  ...(['String.a\u0001', 'String.\ud800'].map((DataType) => ({
+    of: `${JSON.stringify(DataType)}, a type that XML cannot say`,
+    action: 'SendMessage',
+    input: () => ({ QueueUrl: url, MessageBody: 'x', MessageAttributes: { n: { DataType, StringValue: '1' } } }),
+    fields: () => ({
+      QueueUrl: url,
+      MessageBody: 'x',
+      'MessageAttribute.1.Name': 'n',
+      // A form cannot hold half a character.
+      'MessageAttribute.1.Value.DataType': 'String.a\u0001',
+      'MessageAttribute.1.Value.StringValue': '1',
+    }),
+    type: sqsType('InvalidMessageContents'),
+    code: 'InvalidMessageContents',
+    message: () => expect.stringMatching(/^Invalid characters found. /) as string,
+  })) satisfies Refusal[]),
+  {
+    of: 'a control character in a trace header',
+    ...traced('Root=\u0001'),
+    type: sqsType('InvalidMessageContents'),
+    code: 'InvalidMessageContents',
+    message: () => expect.stringMatching(/^Invalid characters found. /) as string,
+  },
+  {
+    of: 'an empty trace header',
+    ...traced(''),
+    ...invalidParameter,
+    message: () =>
+      "The message system attribute 'AWSTraceHeader' must contain non-empty message attribute value for message attribute type 'String'.",
   },
   {
     of: 'an attribute that no queue has',

@@ -103,6 +103,28 @@ describe('the Query protocol', () => {
     )
   })
 
+  it('takes the only one of a list without its number, as AWS’s samples and boto 2 write it', async () => {
+    const url = sqs.queue('jobs')
+    const set = await query(url, {
+      Action: 'SetQueueAttributes',
+      'Attribute.Name': 'VisibilityTimeout',
+      'Attribute.Value': '35',
+    })
+    expect(set.status).toBe(200)
+    const { xml } = await query(url, { Action: 'GetQueueAttributes', AttributeName: 'VisibilityTimeout' })
+    expect(xml).toContain('<Attribute><Name>VisibilityTimeout</Name><Value>35</Value></Attribute>')
+    const sent = await query(url, {
+      Action: 'SendMessage',
+      MessageBody: 'x',
+      'MessageAttribute.Name': 'Foo',
+      'MessageAttribute.Value.DataType': 'String',
+      'MessageAttribute.Value.StringValue': 'Bar',
+    })
+    expect(text(sent.xml, 'MD5OfMessageAttributes')).toBe('ae7155c6026991b6d54b11589678bf9c')
+    const refused = await query(url, { Action: 'GetQueueAttributes', AttributeName: 'Foobar' })
+    expect([refused.status, text(refused.xml, 'Message')]).toEqual([400, 'Unknown Attribute Foobar.'])
+  })
+
   it('takes the action from the query string too', async () => {
     const url = sqs.queue('jobs')
     const answer = await fetch(`${sqs.url}/?Action=GetQueueUrl&QueueName=jobs`)

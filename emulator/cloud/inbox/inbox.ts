@@ -118,8 +118,8 @@ export interface InboxOptions {
   readonly ids: Ids
   /** What is to go wrong with messages that come in. */
   readonly faults?: Faults
-  /** Called for each message once it is durable. */
-  readonly onReceived?: (message: StoredMessage) => void
+  /** Called for each message once it is durable, with the envelope's recipients. */
+  readonly onReceived?: (message: StoredMessage, recipients: readonly string[]) => void
 }
 
 export function createInbox({ store, clock, ids, faults, onReceived }: InboxOptions): Inbox {
@@ -189,7 +189,7 @@ export function createInbox({ store, clock, ids, faults, onReceived }: InboxOpti
       ]),
     }
     await keep({ seq, message, raw: whole })
-    onReceived?.(message)
+    onReceived?.(message, to)
     traffic.accepted++
     traffic.acceptedBytes += whole.length
     return id

@@ -4,6 +4,7 @@ import type { Ids } from '../../kernel/ids.ts'
 import type { Journal } from '../../kernel/journal.ts'
 import type { Store } from '../../kernel/store.ts'
 import type { MailFeedback, MailPort, MailResult, OutgoingMail } from '../../worker/ports.ts'
+import { identifierHeader, scanHeaders } from '../inbox/headers.ts'
 import { checkAddress, parseMailbox, type Mailbox } from './address.ts'
 import type { Faults } from '../../kernel/faults/faults.ts'
 import { createPacer } from './allowance.ts'
@@ -47,6 +48,15 @@ export interface AcceptedMail {
   readonly recipients: readonly { readonly address: string; readonly fate: Fate }[]
 }
 
+/** A message from outside as its header names it. */
+export interface AcceptedMessage {
+  /** The Message-ID, without angle brackets. */
+  readonly messageId: string
+  readonly addresses: readonly string[]
+  /** Those of `X-Tags`. */
+  readonly tags: readonly string[]
+}
+
 /** What stands before SMTP, whichever provider's protocol was spoken. */
 export interface MailProvider extends MailPort {
   /**
@@ -82,6 +92,8 @@ export interface MailProviderOptions {
   readonly faults?: Faults | undefined
   /** Mails a second that our own worker may send; without it, as many as it can. */
   readonly workerRate?: number | undefined
+  /** Called with each message from outside before it is delivered, and whatever becomes of it. */
+  readonly onAccepted?: ((mail: AcceptedMessage) => void) | undefined
   readonly onError: (error: unknown) => void
 }
 
@@ -184,6 +196,7 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
 
   const accept = async ({ recipients, raw, alongside, ...message }: OutsideMail): Promise<AcceptedMail> => {
     const mail: ReportedMail = { ...message, to: recipients, sentAt: clock.now() }
+    options.onAccepted?.(acceptedMessage(recipients, raw))
     const held = recipients.filter((address) => suppression.holds(address))
     const verdicts = new Map(recipients.map((address) => [address, outsideVerdict(address)]))
     const verdict = (address: string) => verdicts.get(address) ?? verdictOf(address)
@@ -262,6 +275,12 @@ export function createMailProvider(options: MailProviderOptions): MailProvider {
       })
     },
   }
+}
+
+function acceptedMessage(addresses: readonly string[], raw: Buffer): AcceptedMessage {
+  const headers = scanHeaders(raw)
+  const tags = (headers.get('x-tags') ?? []).flatMap((value) => value.split(',')).map((tag) => tag.trim())
+  return { messageId: identifierHeader(headers, 'message-id'), addresses, tags }
 }
 
 /** The simulator's consequences, one for all recipients that share it. */

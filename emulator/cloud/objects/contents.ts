@@ -41,6 +41,13 @@ export interface Upload {
   readonly conditions?: WriteConditions
 }
 
+/** One object to delete. */
+export interface Removal {
+  readonly key: string
+  /** Only where it has one of these ETags. */
+  readonly ifMatch?: readonly string[] | undefined
+}
+
 /** The objects' table. Methods throw ObjectsError; those that write belong into a transaction. */
 export interface Contents {
   insert(bucket: Bucket, object: Upload): ObjectHead
@@ -52,8 +59,8 @@ export interface Contents {
   head(bucket: Bucket, key: string): ObjectHead
   read(bucket: Bucket, key: string): StoredBytes
   bytes(bucket: Bucket, key: string): Uint8Array | undefined
-  /** Succeeds where there was nothing. */
-  remove(bucket: Bucket, key: string): void
+  /** Succeeds where there was nothing, unless the client says what it must be. */
+  remove(bucket: Bucket, removal: Removal): void
   /** The next objects in the order of their keys, from `from` on and before `before`. */
   scan(bucket: Bucket, from: string, before: string | undefined, limit: number): ObjectHead[]
 }
@@ -205,7 +212,10 @@ export function createContents({ store, clock }: { readonly store: Store; readon
       return row === undefined ? undefined : whole(row)
     },
 
-    remove: (bucket, key) => void store.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket.name, key),
+    remove(bucket, { key, ifMatch }) {
+      if (ifMatch !== undefined) checkConditions({ ifMatch }, key, find<{ etag: string }>('etag', bucket, key)?.etag)
+      store.run('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket.name, key)
+    },
 
     scan: (bucket, from, before, limit) =>
       (before === undefined

@@ -16,6 +16,13 @@ export interface Listing<Item> {
   readonly next: string | undefined
 }
 
+/** What a key is rolled up to; undefined where it stands for itself. */
+export function commonPrefix(key: string, prefix: string, delimiter: string): string | undefined {
+  if (delimiter === '' || !key.startsWith(prefix)) return undefined
+  const at = key.indexOf(delimiter, prefix.length)
+  return at < 0 ? undefined : key.slice(0, at + delimiter.length)
+}
+
 const batch = 1000
 
 /**
@@ -26,11 +33,7 @@ export function listKeys<Item extends { readonly key: string }>(
   { prefix, delimiter, after, maximum }: ListRequest,
   scan: (from: string, before: string | undefined, limit: number) => readonly Item[],
 ): Listing<Item> {
-  const commonPrefixOf = (key: string) => {
-    if (delimiter === '' || !key.startsWith(prefix)) return undefined
-    const at = key.indexOf(delimiter, prefix.length)
-    return at < 0 ? undefined : key.slice(0, at + delimiter.length)
-  }
+  const commonPrefixOf = (key: string) => commonPrefix(key, prefix, delimiter)
   const before = endOf(prefix)
   const first = commonPrefixOf(after) === after ? endOf(after) : nextAfter(after)
   // Where nothing is beyond the marker, or the marker is beyond the prefix.

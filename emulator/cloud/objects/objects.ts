@@ -6,7 +6,14 @@ import type { ObjectsPort } from '../../worker/ports.ts'
 import { verifyQuery } from './authorization.ts'
 import { createBuckets, type Buckets } from './buckets.ts'
 import { checksumHeaders, checksumOf, partHeaders, type ChecksumAlgorithm } from './checksums.ts'
-import { createContents, type ObjectHead, type StoredBytes, type Upload, type WriteConditions } from './contents.ts'
+import {
+  createContents,
+  type ObjectHead,
+  type Removal,
+  type StoredBytes,
+  type Upload,
+  type WriteConditions,
+} from './contents.ts'
 import { ObjectsError } from './errors.ts'
 import { listKeys, type Listing, type ListRequest } from './listing.ts'
 import { presignQuery, type WireRequest } from './sigv4.ts'
@@ -37,8 +44,8 @@ export interface Objects extends ObjectsPort {
   copy(bucket: string, copy: Copy): Promise<ObjectHead>
   head(bucket: string, key: string): ObjectHead
   read(bucket: string, key: string): StoredBytes
-  /** Succeeds where there was nothing; all of them or none. */
-  remove(bucket: string, keys: readonly string[]): Promise<void>
+  /** Deletes those that are what the client takes them for; for each, why it was not. */
+  remove(bucket: string, removals: readonly Removal[]): Promise<readonly (ObjectsError | undefined)[]>
   list(bucket: string, request: ListRequest): Listing<ObjectHead>
   /**
    * Checks a request that is authenticated by its query, for the Host it came to or any of `aliases`. With an access
@@ -155,11 +162,19 @@ export function createObjects({
     head: (name, key) => contents.head(buckets.require(name), key),
     read: (name, key) => contents.read(buckets.require(name), key),
 
-    async remove(name, keys) {
+    async remove(name, removals) {
       const bucket = buckets.require(name)
-      await store.write(() => {
-        for (const key of keys) contents.remove(bucket, key)
-      })
+      return await store.write(() =>
+        removals.map((removal) => {
+          try {
+            contents.remove(bucket, removal)
+            return undefined
+          } catch (error) {
+            if (error instanceof ObjectsError) return error
+            throw error
+          }
+        }),
+      )
     },
 
     list(name, request) {

@@ -89,7 +89,8 @@ interface PartRow {
 
 const partColumns = 'part, etag, size, created, checksum'
 const smallestPart = 5 * 1024 * 1024
-const mostUploads = 1000
+/** How many can be open, in all buckets together. */
+export const mostUploads = 1000
 
 const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex')
 

@@ -43,6 +43,7 @@ function readAttribute(name: string, value: z.output<typeof messageAttributesInp
   if (dataType === '') {
     throw invalidParameter(`The message attribute '${name}' must contain non-empty message attribute type.`)
   }
+  checkCharacters(dataType)
   if (!/^(String|Number|Binary)(\..+)?$/s.test(dataType) || dataType.length > 256) {
     throw invalidParameter(
       `The message attribute '${name}' has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.`,
@@ -82,15 +83,21 @@ export function readMessageAttributes(input: z.output<typeof messageAttributesIn
 export function readSystemAttributes(input: z.output<typeof messageAttributesInput>): MessageAttributes | undefined {
   const entries = Object.entries(input)
   if (entries.length === 0) return undefined
-  for (const [name, { DataType: type }] of entries) {
-    if (name !== 'AWSTraceHeader' || type !== 'String') {
-      throw invalidParameter(
-        `Message system attribute name '${name.slice(0, 256)}' is invalid: only AWSTraceHeader of type String can be sent.`,
-      )
-    }
-  }
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, { dataType: 'String', value: value.StringValue ?? '' }]),
+    entries.map(([name, { DataType: type, StringValue: value = '' }]) => {
+      if (name !== 'AWSTraceHeader' || type !== 'String') {
+        throw invalidParameter(
+          `Message system attribute name '${name.slice(0, 256)}' is invalid: only AWSTraceHeader of type String can be sent.`,
+        )
+      }
+      if (value === '') {
+        throw invalidParameter(
+          `The message system attribute '${name}' must contain non-empty message attribute value for message attribute type '${type}'.`,
+        )
+      }
+      checkCharacters(value)
+      return [name, { dataType: type, value }]
+    }),
   )
 }
 

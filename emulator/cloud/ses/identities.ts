@@ -26,7 +26,11 @@ export interface Identities {
   list(query: { type?: IdentityType | undefined; after?: string | undefined; limit: number }): Identity[]
   /** Whether it was there. */
   remove(name: string): boolean
-  /** Whether mail from or to this address may be sent in the sandbox: it, its domain or a domain above that is verified. */
+  /**
+   * Whether mail from or to this address may be sent in the sandbox: it, with or without its label (`user+label@…`), its
+   * domain or a domain above that is verified.
+   * Source: https://docs.aws.amazon.com/ses/latest/DeveloperGuide/verify-email-addresses.html
+   */
   covers(address: string): boolean
   reset(): void
 }
@@ -111,7 +115,7 @@ export function createIdentities({
         .map(identityOf),
     remove: (name) => store.run('DELETE FROM ses_identities WHERE name = ?', name).changes > 0,
     covers(address) {
-      if (find(address) !== undefined) return true
+      if (find(address) !== undefined || find(address.replace(/\+[^@]*(?=@)/, '')) !== undefined) return true
       const labels = address.slice(address.lastIndexOf('@') + 1).split('.')
       return labels.some((_, at) => find(labels.slice(at).join('.'))?.type === 'Domain')
     },

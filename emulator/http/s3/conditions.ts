@@ -47,6 +47,18 @@ export function checkCopySource(headers: Headers, object: ObjectHead): void {
   })
 }
 
+/**
+ * Whether a Range is of the object that the client has begun to read, as `If-Range` says: by its ETag, or by the very
+ * time of its last change.
+ */
+export function isRangeOf({ 'if-range': condition }: Headers, { etag, created }: ObjectHead): boolean {
+  if (condition === undefined) return true
+  return condition === `"${etag}"` || dateIn(condition) === secondOf(created)
+}
+
+/** Only what has one of these ETags is to be deleted. */
+export const ifMatchOf = (given: string | undefined) => (given === undefined ? undefined : etagsIn(given))
+
 export function writeConditions(headers: Headers): WriteConditions {
   const [ifMatch, ifNoneMatch] = [headers['if-match'], headers['if-none-match']]
   return {

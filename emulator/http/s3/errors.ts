@@ -352,6 +352,12 @@ export function wireError(
   return { status, body: errorBody(code, message, elements?.(error.details) ?? [], ids) }
 }
 
+/** How S3 says within an answer what it refused of it. */
+export function refusalOf(error: EmulatorError<S3ErrorCode>): { readonly code: string; readonly message: string } {
+  const { code, message = error.message } = table[error.code]
+  return { code, message }
+}
+
 export function errorBody(
   code: string,
   message: string,

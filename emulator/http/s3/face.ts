@@ -32,6 +32,8 @@ export function s3Face({ objects, ids, aliases, signers }: S3FaceOptions): Fasti
 
     const identities = new WeakMap<FastifyRequest, { requestId: string; hostId: string }>()
     const seeds = new WeakMap<FastifyRequest, SeedSignature>()
+    const wires = new WeakMap<FastifyRequest, ReturnType<typeof wireRequestOf>>()
+    const types = new WeakMap<FastifyRequest, string | number>()
     const identityOf = (request: FastifyRequest) => {
       let identity = identities.get(request)
       if (identity === undefined) {
@@ -46,7 +48,15 @@ export function s3Face({ objects, ids, aliases, signers }: S3FaceOptions): Fasti
     app.addHook('onRequest', async (request, reply) => {
       const { requestId, hostId } = identityOf(request)
       reply.headers({ 'x-amz-request-id': requestId, 'x-amz-id-2': hostId, server: 'AmazonS3' })
-      authorize(request)
+      const wire = wireRequestOf(request)
+      wires.set(request, wire)
+      authorize(request, wire)
+      // An object's type is whatever its owner says; Fastify refuses what is no media type, here and in an answer.
+      delete request.raw.headers['content-type']
+    })
+    app.addHook('onSend', async (request, reply) => {
+      const type = types.get(request)
+      if (type !== undefined) reply.header('content-type', type)
     })
 
     app.setErrorHandler((error, request, reply) => {
@@ -68,18 +78,20 @@ export function s3Face({ objects, ids, aliases, signers }: S3FaceOptions): Fasti
       url: '/*',
       exposeHeadRoute: false,
       async handler(request, reply) {
-        const { method, path, query, headers } = wireRequestOf(request)
+        const { method, path, query, headers } = wires.get(request) ?? wireRequestOf(request)
         const target = targetOf(path, headers['host'] ?? '', objects.buckets)
         const asked = { ...target, method, headers, query: new URLSearchParams(query) }
         const body = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
         const seed = seeds.get(request)
         const chunks = seed === undefined ? undefined : chunkSignatures(seed)
-        return send(reply, await operationOf(asked)(objects, { ...asked, body, chunks }))
+        const answer = await operationOf(asked)(objects, { ...asked, body, chunks })
+        const type = answer.headers?.['content-type']
+        if (type) types.set(request, type)
+        return send(reply, answer)
       },
     })
 
-    function authorize(request: FastifyRequest): void {
-      const wire = wireRequestOf(request)
+    function authorize(request: FastifyRequest, wire: ReturnType<typeof wireRequestOf>): void {
       const authentication = authenticationOf(wire)
       if (authentication === 'none') {
         throw new S3Error('no-credentials', 'the request carries no signature, neither in its query nor in a header')

@@ -50,7 +50,7 @@ export function targetOf(path: string, host: string, buckets: Buckets): Target {
 
 // Of AWS's and R2's own hosts too: calls to them are answered in the same process, without a port (`emulator/msw`).
 const virtualHost =
-  /^(.+?)(\.s3(?:[.-][a-z0-9-]+)?|\.[0-9a-f]{32}\.r2)?\.(?:localhost|amazonaws\.com|cloudflarestorage\.com)(?::\d+)?$/i
+  /^(.+?)(\.s3(?:\.dualstack)?(?:[.-][a-z0-9-]+)?|\.[0-9a-f]{32}(?:\.[a-z]+)?\.r2)?\.(?:localhost|amazonaws\.com|cloudflarestorage\.com)(?::\d+)?$/i
 
 function bucketIn(host: string, buckets: Buckets): string | undefined {
   const [, name, s3] = virtualHost.exec(host) ?? []

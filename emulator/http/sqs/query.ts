@@ -52,18 +52,21 @@ const repeated: Readonly<Record<string, { readonly as: string; readonly key?: st
   ChangeMessageVisibilityBatchRequestEntry: { as: 'Entries' },
 }
 
+const unnumbered = -1
+
 /** `SendMessageBatchRequestEntry.1.MessageAttribute.2.Value.StringValue=…` → the tree that JSON would have. */
 export function readMembers(fields: readonly Field[]): Record<string, unknown> {
   const members: Record<string, unknown> = {}
   const groups = new Map<string, Map<number, Field[]>>()
   for (const [name, value] of fields) {
-    const [head = '', index, ...rest] = name.split('.')
-    const rule = Object.hasOwn(repeated, head) ? repeated[head] : undefined
-    if (rule !== undefined && index !== undefined && /^\d{1,9}$/.test(index)) {
+    const [head = '', ...rest] = name.split('.')
+    if (Object.hasOwn(repeated, head)) {
+      // The only one may come without its number: `Attribute.Name`, as in AWS's samples.
+      const index = /^\d{1,9}$/.test(rest[0] ?? '') ? Number(rest.shift()) : unnumbered
       const group = groups.get(head) ?? new Map<number, Field[]>()
       groups.set(head, group)
-      const item = group.get(Number(index)) ?? []
-      group.set(Number(index), item)
+      const item = group.get(index) ?? []
+      group.set(index, item)
       item.push([rest.join('.'), value])
     } else {
       members[name] = integers.has(name) && /^-?\d{1,15}$/.test(value) ? Number(value) : value
@@ -72,6 +75,7 @@ export function readMembers(fields: readonly Field[]): Record<string, unknown> {
   for (const [head, group] of groups) {
     const rule = repeated[head]
     if (rule === undefined) continue
+    if (group.size > 1) group.delete(unnumbered)
     const items = [...group].sort(([a], [b]) => a - b).map(([, item]) => item)
     members[rule.as] =
       rule.key === undefined

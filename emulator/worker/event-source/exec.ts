@@ -32,6 +32,22 @@ interface Running {
   readonly ended: Promise<string>
 }
 
+/**
+ * A handler that prints, as one does in Lambda, means its log, be it a record of a structured logger: an answer is a JSON
+ * object without a level, a string or null.
+ */
+function isAnswer(line: string): boolean {
+  const text = line.trim()
+  if (text !== 'null' && !/^["{]/.test(text)) return false
+  try {
+    const answer: unknown = JSON.parse(text)
+    if (typeof answer !== 'object' || answer === null || 'batchItemFailures' in answer) return true
+    return !('level' in answer || 'levelname' in answer || 'severity' in answer)
+  } catch {
+    return false
+  }
+}
+
 /** A handler as a child process: an event is a line of JSON on stdin, the answer the next line of JSON on stdout. */
 export function createExecSlot({ clock, command, environment, timeoutMs, log }: ExecDeps): FunctionSlot {
   const stopping = new AbortController()
@@ -41,19 +57,7 @@ export function createExecSlot({ clock, command, environment, timeoutMs, log }: 
   // Ends in a row without an answer between them.
   let deaths = 0
 
-  const isAnswer = (line: string) => {
-    const text = line.trim()
-    if (text !== 'null' && !text.startsWith('{')) return false
-    try {
-      JSON.parse(text)
-      return true
-    } catch {
-      return false
-    }
-  }
-
   const onLine = (line: string) => {
-    // A handler that prints, as one does in Lambda, means its log: only a JSON object or null is an answer.
     if (answer !== undefined && isAnswer(line)) answer(line)
     else if (line.trim() !== '') log(line.slice(0, logLine))
   }

@@ -7,6 +7,7 @@ export type FindingCode =
   | 'mailed-twice'
   | 'deleted-without-callback'
   | 'failure-swallowed'
+  | 'told-without-mail'
   | 'callback-misdirected'
   | 'callback-refused'
   | 'visibility-too-short'
@@ -93,12 +94,19 @@ const mailedTwice: Rule = (seen) => {
   }
   if (keys.length === 0) return undefined
   const again = seen.messages.find(({ receives }) => receives.length > 1)
-  const evidence = again === undefined ? '' : `; ${nameOf(again)} was received ${again.receives.length} times`
-  return (
-    `${listed(keys)}: mailed more than once (up to ${most} mails)${evidence}. ` +
-    'SQS delivers a message at least once: write down each mail under (job, recipient) before the next one is sent, ' +
-    'and skip whoever has one when the message comes again'
-  )
+  const [evidence, advice] =
+    again === undefined
+      ? [
+          'no message was received more than once',
+          'One pass mails a recipient once: repeat a send only when it was refused (Throttling, 429, 5xx), never because ' +
+            'the mail bounced. Write down each mail under (job, recipient), and skip whoever has one',
+        ]
+      : [
+          `${nameOf(again)} was received ${again.receives.length} times`,
+          'SQS delivers a message at least once: write down each mail under (job, recipient) before the next one is ' +
+            'sent, and skip whoever has one when the message comes again',
+        ]
+  return `${listed(keys)}: mailed more than once (up to ${most} mails); ${evidence}. ${advice}`
 }
 
 const deletedWithoutCallback: Rule = (seen, now) => {
@@ -124,6 +132,15 @@ const deletedWithoutCallback: Rule = (seen, now) => {
   return undefined
 }
 
+/** Whether it was deleted during an invocation that then failed: nobody but the function did that. */
+const deletedByFunction = ({ invocations }: Observations, { deletions }: ObservedMessage) =>
+  deletions.some(({ at, receiptHandle }) =>
+    invocations.some(
+      ({ receiptHandles, error, ended = 0 }) =>
+        error !== undefined && receiptHandles.includes(receiptHandle) && at <= ended,
+    ),
+  )
+
 const failureSwallowed: Rule = (seen, now) => {
   if (!seen.sees.mails || seen.job.action === 'certificate') return undefined
   const mailed = new Set(seen.mails.map(({ address }) => address))
@@ -136,9 +153,7 @@ const failureSwallowed: Rule = (seen, now) => {
       const recipient = seen.recipients.get(key)
       if (recipient === undefined || recipient.invalid !== undefined) return false
       const { email } = recipient
-      return (
-        !mailed.has(addressOf(email)) && !seen.neverDelivered(email) && failed.namedAt(key, recipient) === -Infinity
-      )
+      return !mailed.has(addressOf(email)) && failed.namedAt(key, recipient) === -Infinity
     })
     if (missing.length <= counted) continue
     // Callbacks that go elsewhere may have told of some; that all of a message failed is a failure of the worker's own.
@@ -152,13 +167,39 @@ const failureSwallowed: Rule = (seen, now) => {
       : seen.sees.callbacks
         ? ', and no callback calls them failed'
         : ' (its callbacks go elsewhere and are not seen here)'
-    return (
-      `${nameOf(message)} was deleted although ${listed(missing)} got no mail${told}. Do not catch everything: report ` +
-      'the message in batchItemFailures, or let the exception through, so that it is tried again and ends in the ' +
-      'dead-letter queue; or tell these recipients as failed in the callback'
-    )
+    const advice = deletedByFunction(seen, message)
+      ? 'The function deleted it itself, and then failed: leave the deletion to the event source mapping, which deletes ' +
+        'what succeeded, or delete last'
+      : 'Do not catch everything: report the message in batchItemFailures, or let the exception through, so that it is ' +
+        'tried again and ends in the dead-letter queue; or tell these recipients as failed in the callback'
+    return `${nameOf(message)} was deleted although ${listed(missing)} got no mail${told}. ${advice}`
   }
   return undefined
+}
+
+const toldWithoutMail: Rule = (seen, now) => {
+  if (!seen.sees.mails || seen.job.action === 'certificate') return undefined
+  const told = hearing(
+    only(
+      seen.callbacks.filter((callback) => accepted(callback) && (callback.judgedFrom ?? Infinity) <= now),
+      'completed',
+    ),
+  )
+  const failed = hearing(only(seen.callbacks, 'failed'))
+  const mailed = new Set(seen.mails.map(({ address }) => address))
+  // Those of a message that was deleted are told of by the rule above.
+  const open = seen.messages.filter(({ deletions }) => deletions.length === 0).flatMap(({ recipients }) => recipients)
+  const keys = open.filter((key) => {
+    const recipient = seen.recipients.get(key)
+    if (recipient === undefined || mailed.has(addressOf(recipient.email))) return false
+    const toldAt = told.namedAt(key, recipient)
+    return toldAt > -Infinity && failed.namedAt(key, recipient) < toldAt
+  })
+  if (keys.length === 0) return undefined
+  return (
+    `a callback calls ${listed(keys)} sent, and no mail has gone to them: Moodle shows what has not happened, and nobody ` +
+    'looks for it. Call back after the mails, and tell as completed only whom the provider took a mail for'
+  )
 }
 
 const pathOf = (url: string | undefined): string | undefined =>
@@ -183,7 +224,9 @@ const callbackMisdirected: Rule = (seen) => {
   const what =
     stray === undefined
       ? `its callback went to ${elsewhere?.path}, which answered ${elsewhere?.status} (${elsewhere?.reason})`
-      : `${stray.method} ${stray.path} was answered ${stray.status}: nobody takes callbacks there`
+      : `${stray.method} ${stray.path} was answered ${stray.status}: ${
+          stray.path === wanted ? 'callbacks are taken by POST' : 'nobody takes callbacks there'
+        }`
   const redirect =
     stray !== undefined && stray.method === 'GET' ? ', with POST, and follow no redirect (it turns POST into GET)' : ''
   return `${what}. Send it to ${wanted ?? "the address of the worker's CALLBACK_URL"} exactly as the job's callback_url says${redirect}`
@@ -277,8 +320,13 @@ const invocationTimedOut: Rule = (seen) => {
 const invocationFailed: Rule = (seen) => {
   const { times, last } = invocationsThat(seen, ['failed', 'unreachable'])
   if (last === undefined) return undefined
+  const lost = seen.messages.filter((message) => deletedByFunction(seen, message))
+  const after =
+    lost.length === 0
+      ? 'every message of the batch comes again'
+      : `what the function had deleted itself (${lost.slice(0, 3).map(nameOf).join(', ')}) does not come again`
   return (
-    `${count(times, 'invocation')} failed, and every message of the batch comes again (${last.text}). Report only the messages ` +
+    `${count(times, 'invocation')} failed, and ${after} (${last.text}). Report only the messages ` +
     'that failed in batchItemFailures, and keep what has been mailed from being mailed again'
   )
 }
@@ -287,6 +335,7 @@ const rules: Readonly<Record<FindingCode, Rule>> = {
   'mailed-twice': mailedTwice,
   'deleted-without-callback': deletedWithoutCallback,
   'failure-swallowed': failureSwallowed,
+  'told-without-mail': toldWithoutMail,
   'callback-misdirected': callbackMisdirected,
   'callback-refused': callbackRefused,
   'visibility-too-short': visibilityTooShort,

@@ -1,12 +1,14 @@
 import type { Store } from '../../kernel/store.ts'
-import type { ObservedCallback, ObservedInvocation, Stray } from './observations.ts'
+import type { ObservedCallback, ObservedInvocation, ObservedMail, Stray } from './observations.ts'
 
 /** One thing that was seen of a job, as it is kept. */
 export type LogEntry =
   | { readonly kind: 'message'; readonly messageId: string; readonly recipients: readonly string[] }
   | { readonly kind: 'receive'; readonly messageId: string; readonly at: number; readonly receiptHandle: string }
   | { readonly kind: 'deletion'; readonly at: number; readonly receiptHandle: string; readonly judgedFrom: number }
-  | { readonly kind: 'mail'; readonly at: number; readonly address: string; readonly body?: string | undefined }
+  | ({ readonly kind: 'mail' } & ObservedMail)
+  /** What a mail holds that a provider took, once it has come to the inbox. */
+  | { readonly kind: 'body'; readonly accepted: string; readonly address: string; readonly body: string }
   /** The html of a body that more than one person got. */
   | { readonly kind: 'shared-html'; readonly body: string; readonly html: string }
   | { readonly kind: 'callback'; readonly callback: ObservedCallback }
@@ -34,8 +36,8 @@ export interface ObservationLog {
   drained(): Promise<void>
 }
 
-/** Entries of one job: a mail to each of 50,000 recipients, twice. A job of which more was seen is judged no more after a restart. */
-const most = 100_000
+/** Entries of one job: a mail to each of 50,000 recipients and its body, twice. A job of which more was seen is judged no more after a restart. */
+const most = 200_000
 /** What is read at a start, of all jobs: of the oldest beyond it nothing is said any more. */
 const mostAtStart = 300_000
 /** Html that several people got is kept so often: one is evidence enough. */

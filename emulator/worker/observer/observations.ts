@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url'
 import type { ActionType, Dialect, Recipient } from '../../../contracts/job.ts'
 import type { UpdateStatus } from '../../../contracts/status.ts'
 
@@ -28,6 +29,8 @@ export interface ObservedMail {
   readonly address: string
   /** Names the body; equal bodies have equal ones. Undefined until it has been read, or where it has no html. */
   body?: string
+  /** The Message-ID of one that a provider took; undefined where it came to the inbox only. */
+  readonly accepted?: string
 }
 
 export interface ObservedCallback {
@@ -35,6 +38,8 @@ export interface ObservedCallback {
   readonly path: string
   /** What the receiver answered. */
   readonly status: number
+  /** From when on it may be asked whether it was true; a mail may be a little later. */
+  readonly judgedFrom?: number
   /** The receiver's words, without addresses. */
   readonly reason: string
   readonly sent?: number | undefined
@@ -77,9 +82,12 @@ export interface Observations {
   readonly invocations: readonly ObservedInvocation[]
   /** What can be seen at all: mails only where they come to the inbox here, callbacks only where they come to this port. */
   readonly sees: { readonly mails: boolean; readonly callbacks: boolean }
-  /** Addresses that the provider accepts and never delivers to. */
-  readonly neverDelivered: (address: string) => boolean
 }
 
-/** An address as it is compared. */
-export const addressOf = (text: string): string => text.trim().toLowerCase()
+/** An address as it is compared: providers write an internationalised domain in ASCII. */
+export function addressOf(text: string): string {
+  const address = text.trim().toLowerCase()
+  if (/^[\x21-\x7e]*$/.test(address)) return address
+  const at = address.lastIndexOf('@') + 1
+  return `${address.slice(0, at)}${domainToASCII(address.slice(at)) || address.slice(at)}`
+}

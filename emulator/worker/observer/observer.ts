@@ -49,8 +49,6 @@ export interface ObserverDeps {
   readonly callbackPaths: readonly string[]
   /** The tag of a job's mails. */
   readonly tagOf: (job: string) => string
-  /** Addresses that the provider accepts and never delivers to. */
-  readonly neverDelivered: (address: string) => boolean
   /** A mail's html by the inbox's id; undefined where it has gone. */
   readonly htmlOf: (id: string) => Promise<string | undefined>
   readonly onError: (error: unknown) => void
@@ -101,7 +99,6 @@ export function createObserver(deps: ObserverDeps) {
     strays: job.strays,
     invocations: job.invocations,
     sees: { mails: deps.seesMails, callbacks: deps.seesCallbacks(job.row, job.callbackUrl) },
-    neverDelivered: deps.neverDelivered,
   })
 
   /** Ends what nothing more is to be seen of, or looks again when it is time. */
@@ -225,15 +222,20 @@ export function createObserver(deps: ObserverDeps) {
     },
   }
 
+  const newMail = (at: number, { tags }: Pick<SeenMail, 'tags'>, address: string, accepted?: string) => {
+    const job = tracked.ofMail(address, tags, deps.tagOf, at)
+    if (job === undefined) return undefined
+    const mail: TrackedJob['mails'][number] = { at, address, ...(accepted === undefined ? {} : { accepted }) }
+    return { job, mail, before: tracked.mailed(job, mail) }
+  }
+
   const mailed = async (at: number, mail: SeenMail, address: string, html: () => Promise<string | undefined>) => {
-    const job = tracked.ofMail(address, mail.tags, deps.tagOf, at)
-    if (job === undefined) return
-    const before = job.mailsTo.get(address) ?? 0
-    job.mailsTo.set(address, before + 1)
-    const seen = { at, address } as TrackedJob['mails'][number]
-    job.mails.push(seen)
-    const keys = job.keysAt.get(address) ?? []
-    const key = keys[before]
+    // What a provider delivers it has told of already, however often it tries.
+    const known = tracked.ofAccepted(mail.messageId, address)
+    const entry = known ?? newMail(at, mail, address)
+    if (entry === undefined) return
+    const { job, mail: seen, before } = entry
+    const key = (job.keysAt.get(address) ?? [])[before]
     if (key !== undefined) {
       const outcome: ObservedOutcome = { key, status: 'sent', messageId: mail.messageId }
       await store.write(() => ledger.observed.outcomes(job.row.id, [outcome]))
@@ -248,14 +250,20 @@ export function createObserver(deps: ObserverDeps) {
         log.add(job.row.id, { kind: 'shared-html', body: seen.body, html: text })
       }
     }
-    log.add(job.row.id, { kind: 'mail', ...seen })
+    if (known === undefined) log.add(job.row.id, { kind: 'mail', ...seen })
+    else if (seen.body !== undefined) {
+      log.add(job.row.id, { kind: 'body', accepted: mail.messageId, address, body: seen.body })
+    }
     changed(job)
   }
 
   const outcomesOf = (job: TrackedJob, { updates, status }: CallbackMessage): ObservedOutcome[] => {
     // Where mails are seen, only one that was seen counts as sent.
-    const believed = (key: string) =>
-      !deps.seesMails || job.action === 'certificate' || deps.neverDelivered(job.recipients.get(key)?.email ?? '')
+    const believed = (key: string) => {
+      const address = addressOf(job.recipients.get(key)?.email ?? '')
+      const mailed = (job.mailsTo.get(address) ?? 0) > (job.keysAt.get(address) ?? []).indexOf(key)
+      return mailed || !deps.seesMails || job.action === 'certificate'
+    }
     if (updates.length === 0) {
       if (status !== 'completed') return []
       return [...job.recipients.keys()].filter(believed).map((key) => ({ key, status: 'sent' }))
@@ -320,6 +328,19 @@ export function createObserver(deps: ObserverDeps) {
   return {
     queue,
     watch,
+    /** A mail that a provider has taken, whatever becomes of it: it may bounce, or come to the inbox later, or twice. */
+    accepted({ messageId, addresses, tags }: Omit<SeenMail, 'id'>): void {
+      const at = clock.now()
+      inOrder(() => {
+        for (const address of new Set(addresses.map(addressOf))) {
+          const entry = newMail(at, { tags }, address, messageId)
+          if (entry === undefined) continue
+          log.add(entry.job.row.id, { kind: 'mail', ...entry.mail })
+          changed(entry.job)
+        }
+      })
+    },
+    /** One that has come to the inbox. */
     mail(mail: SeenMail): void {
       const at = clock.now()
       let read: Promise<string | undefined> | undefined
@@ -330,6 +351,7 @@ export function createObserver(deps: ObserverDeps) {
     },
     callback({ path, rawBody, status, reason }: SeenCallback): void {
       const at = clock.now()
+      const judgedFrom = Math.ceil(clock.deadline(deps.graceMs))
       const body = parsed(rawBody)
       inOrder(async () => {
         const id = jobIdOf(body)
@@ -341,6 +363,7 @@ export function createObserver(deps: ObserverDeps) {
           at,
           path,
           status,
+          judgedFrom,
           reason: withoutAddresses(reason).slice(0, 300),
           sent: callback?.sent,
           failed: callback?.failed,
@@ -357,6 +380,7 @@ export function createObserver(deps: ObserverDeps) {
           if (outcomes.length > 0) await store.write(() => ledger.observed.outcomes(job.row.id, outcomes))
         }
         changed(job)
+        later(judgedFrom, () => changed(job))
       })
     },
     /** Any answered request; those that were meant as callbacks and reached nobody who takes one are kept. */

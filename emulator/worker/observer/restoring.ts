@@ -58,10 +58,17 @@ function replay(tracked: TrackedJobs, job: TrackedJob, entry: LogEntry): void {
       return
     }
     case 'mail': {
-      const { at, address, body } = entry
-      job.mails.push(body === undefined ? { at, address } : { at, address, body })
-      job.mailsTo.set(address, (job.mailsTo.get(address) ?? 0) + 1)
-      if (body !== undefined && !job.firstReader.has(body)) job.firstReader.set(body, address)
+      const { kind: _, ...mail } = entry
+      tracked.mailed(job, mail)
+      if (mail.body !== undefined && !job.firstReader.has(mail.body)) job.firstReader.set(mail.body, mail.address)
+      return
+    }
+    case 'body': {
+      const { accepted, address, body } = entry
+      const known = tracked.ofAccepted(accepted, address)
+      if (known === undefined) return
+      known.mail.body = body
+      if (!job.firstReader.has(body)) job.firstReader.set(body, address)
       return
     }
     case 'shared-html':

@@ -31,6 +31,14 @@ export interface TrackedJob {
   incomplete: boolean
 }
 
+/** A mail of a job that a provider took. */
+interface AcceptedMail {
+  readonly job: TrackedJob
+  readonly mail: ObservedMail
+  /** How many were mailed to its address before. */
+  readonly before: number
+}
+
 /** Jobs whose observations are kept. */
 const most = 5000
 /** Of the oldest so many, one that is done with goes first. */
@@ -42,7 +50,13 @@ export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => v
   const byMessage = new Map<string, { readonly job: TrackedJob; readonly message: ObservedMessage }>()
   const byHandle = new Map<string, { readonly job: TrackedJob; readonly message: ObservedMessage }>()
 
+  const byMail = new Map<string, AcceptedMail>()
+  const mailKey = (messageId: string, address: string) => `${messageId} ${address}`
+
   const forget = (job: TrackedJob) => {
+    for (const { accepted, address } of job.mails) {
+      if (accepted !== undefined) byMail.delete(mailKey(accepted, address))
+    }
     jobs.delete(job.row.id)
     onForget(job.row.id)
     for (const message of job.messages.values()) {
@@ -128,6 +142,17 @@ export function createTrackedJobs({ onForget }: { onForget: (jobId: number) => v
       entry.message.receives.push(receive)
       byHandle.set(receive.receiptHandle, entry)
     },
+
+    /** A mail of a job's; gives how many to its address came before. */
+    mailed(job: TrackedJob, mail: ObservedMail): number {
+      const before = job.mailsTo.get(mail.address) ?? 0
+      job.mailsTo.set(mail.address, before + 1)
+      job.mails.push(mail)
+      if (mail.accepted !== undefined) byMail.set(mailKey(mail.accepted, mail.address), { job, mail, before })
+      return before
+    },
+    /** The mail of this Message-ID and address, where a provider took it. */
+    ofAccepted: (messageId: string, address: string) => byMail.get(mailKey(messageId, address)),
 
     /** Jobs with a message that somebody works on now. */
     inFlight: (now: number): TrackedJob[] =>

@@ -1,22 +1,39 @@
 import type { Objects } from '../../../cloud/objects/objects.ts'
+import { readToken, writeToken } from '../continuation.ts'
 import { ownerElement, timeOf } from '../elements.ts'
 import { checkPayloadHash } from '../payload.ts'
-import type { Answer, S3Request } from '../request.ts'
+import { integerOf, type Answer, type S3Request } from '../request.ts'
 import { readDocument } from '../read-xml.ts'
-import { document } from '../xml.ts'
+import { document, type Child } from '../xml.ts'
 
-export function listBuckets(objects: Objects): Answer {
-  const buckets = objects.buckets.list().map(
-    ({ name, created }) =>
-      [
-        'Bucket',
-        [
-          ['Name', name],
-          ['CreationDate', timeOf(created)],
-        ],
-      ] as const,
-  )
-  return { body: document('ListAllMyBucketsResult', [ownerElement, ['Buckets', buckets]]) }
+const mostBuckets = 10_000
+
+export function listBuckets(objects: Objects, { query }: S3Request): Answer {
+  const [prefix, region, token] = ['prefix', 'bucket-region', 'continuation-token'].map((name) => query.get(name) || '')
+  const maximum = integerOf(query, 'max-buckets', { otherwise: mostBuckets, least: 1, most: mostBuckets })
+  const after = token ? readToken(token) : ''
+  const found = objects.buckets
+    .list()
+    .filter((bucket) => bucket.name > after && bucket.name.startsWith(prefix ?? ''))
+    .filter((bucket) => !region || bucket.region === region)
+  const page = found.slice(0, maximum)
+  const last = page.at(-1)
+  const buckets = page.map((bucket): Child => [
+    'Bucket',
+    [
+      ['Name', bucket.name],
+      ['CreationDate', timeOf(bucket.created)],
+      ['BucketRegion', bucket.region],
+    ],
+  ])
+  return {
+    body: document('ListAllMyBucketsResult', [
+      ownerElement,
+      ['Buckets', buckets],
+      ['Prefix', prefix || undefined],
+      ['ContinuationToken', last !== undefined && found.length > maximum ? writeToken(last.name) : undefined],
+    ]),
+  }
 }
 
 export function createBucket(objects: Objects, { bucket, headers, body }: S3Request): Answer {

@@ -1,6 +1,6 @@
-import { ObjectsError } from '../../../cloud/objects/errors.ts'
 import type { ObjectHead, Objects } from '../../../cloud/objects/objects.ts'
 import { checksumAlgorithms } from '../../../cloud/objects/checksums.ts'
+import { readToken, writeToken } from '../continuation.ts'
 import { etagElement, ownerElement, timeOf } from '../elements.ts'
 import { encodingOf, integerOf, type Answer, type S3Request } from '../request.ts'
 import { document, type Child } from '../xml.ts'
@@ -76,15 +76,4 @@ export function listObjects(objects: Objects, request: S3Request): Answer {
       ...found,
     ]),
   }
-}
-
-const tokenMark = 'after:'
-
-const writeToken = (key: string) => Buffer.from(tokenMark + key).toString('base64')
-
-function readToken(token: string): string {
-  const text = Buffer.from(token, 'base64').toString('utf8')
-  const key = text.slice(tokenMark.length)
-  if (text.startsWith(tokenMark) && writeToken(key) === token) return key
-  throw new ObjectsError('continuation-token', 'this is no token that a listing gave')
 }

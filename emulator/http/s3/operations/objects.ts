@@ -1,15 +1,15 @@
 import { checksumHeaders } from '../../../cloud/objects/checksums.ts'
 import type { Objects } from '../../../cloud/objects/objects.ts'
-import { checkCopySource, readCondition, writeConditions } from '../conditions.ts'
+import { checkCopySource, ifMatchOf, isRangeOf, readCondition, writeConditions } from '../conditions.ts'
 import { copySourceOf } from '../copy-source.ts'
-import { S3Error } from '../errors.ts'
+import { refusalOf, S3Error } from '../errors.ts'
 import { checksumAlgorithmOf, metadataOf, objectHeaders, overridesOf } from '../metadata.ts'
 import { decodePayload } from '../payload.ts'
 import { parseRange } from '../range.ts'
 import type { Answer, S3Request } from '../request.ts'
 import { checksumElements, etagElement, timeOf } from '../elements.ts'
 import { readDocument } from '../read-xml.ts'
-import { document } from '../xml.ts'
+import { document, type Child } from '../xml.ts'
 
 /** GetObject and HeadObject. */
 export function getObject(objects: Objects, request: S3Request): Answer {
@@ -18,14 +18,14 @@ export function getObject(objects: Objects, request: S3Request): Answer {
   const whole = headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED' && headers['range'] === undefined
   const answer = { ...objectHeaders(head, whole), ...overridesOf(query) }
   if (readCondition(headers, head) === 'not-modified') return { status: 304, headers: answer }
-  const range = parseRange(headers['range'], head.size)
+  const range = isRangeOf(headers, head) ? parseRange(headers['range'], head.size) : undefined
   const { start, end } = range ?? { start: 0, end: head.size - 1 }
   return {
     status: range === undefined ? 200 : 206,
     headers: {
       ...answer,
       // A page that somebody stored must not act as one of the emulator's own.
-      ...(/^(application\/pdf|image\/(png|jpeg))\b/.test(answer['content-type'] ?? '')
+      ...(/^(application\/pdf|image\/(png|jpeg))(;[^,]*)?$/.test(answer['content-type'] ?? '')
         ? {}
         : { 'content-security-policy': 'sandbox' }),
       'content-length': end - start + 1,
@@ -85,8 +85,9 @@ export function getObjectTagging(objects: Objects, { bucket, key }: S3Request): 
   return { body: document('Tagging', [['TagSet', '']]) }
 }
 
-export async function deleteObject(objects: Objects, { bucket, key }: S3Request): Promise<Answer> {
-  await objects.remove(bucket, [key])
+export async function deleteObject(objects: Objects, { bucket, key, headers }: S3Request): Promise<Answer> {
+  const [refused] = await objects.remove(bucket, [{ key, ifMatch: ifMatchOf(headers['if-match']) }])
+  if (refused !== undefined) throw refused
   return { status: 204 }
 }
 
@@ -100,11 +101,31 @@ export async function deleteObjects(objects: Objects, request: S3Request): Promi
     throw new S3Error('missing-digest', 'a request that deletes carries a digest of its body')
   }
   const root = readDocument(bytes, 'Delete')
-  const keys = root.all('Object').map((object) => object.text('Key') ?? '')
-  if (keys.length === 0 || keys.length > mostKeys || keys.includes('')) {
+  const removals = root
+    .all('Object')
+    .map((object) => ({ key: object.text('Key') ?? '', ifMatch: ifMatchOf(object.text('ETag')) }))
+  if (removals.length === 0 || removals.length > mostKeys || removals.some(({ key }) => key === '')) {
     throw new S3Error('malformed-xml', `1 to ${mostKeys} objects are expected, each with its key`)
   }
-  await objects.remove(bucket, keys)
   const quiet = root.text('Quiet')?.trim() === 'true'
-  return { body: document('DeleteResult', quiet ? [] : keys.map((key) => ['Deleted', [['Key', key]]] as const)) }
+  const refused = await objects.remove(bucket, removals)
+  const outcomes = removals.map(({ key }, index): Child | undefined => {
+    const error = refused[index]
+    if (error === undefined) return quiet ? undefined : ['Deleted', [['Key', key]]]
+    const { code, message } = refusalOf(error)
+    return [
+      'Error',
+      [
+        ['Key', key],
+        ['Code', code],
+        ['Message', message],
+      ],
+    ]
+  })
+  return {
+    body: document(
+      'DeleteResult',
+      outcomes.filter((outcome) => outcome !== undefined),
+    ),
+  }
 }

@@ -1,6 +1,7 @@
 import { checksumAlgorithms, checksumHeader, type Checksum } from '../../../cloud/objects/checksums.ts'
 import type { Objects } from '../../../cloud/objects/objects.ts'
-import type { NamedPart } from '../../../cloud/objects/uploads.ts'
+import { commonPrefix } from '../../../cloud/objects/listing.ts'
+import { mostUploads, type NamedPart, type UploadHead } from '../../../cloud/objects/uploads.ts'
 import { checkCopySource, writeConditions } from '../conditions.ts'
 import { copyRangeOf, copySourceOf } from '../copy-source.ts'
 import { checksumElement, checksumElements, etagElement, initiatorElement, ownerElement, timeOf } from '../elements.ts'
@@ -9,7 +10,7 @@ import { checksumAlgorithmOf, checksumTypeOf, metadataOf } from '../metadata.ts'
 import { checkPayloadHash, decodePayload, givenChecksum } from '../payload.ts'
 import { encodingOf, integerOf, type Answer, type S3Request } from '../request.ts'
 import { readDocument, type Element } from '../read-xml.ts'
-import { document } from '../xml.ts'
+import { document, type Child } from '../xml.ts'
 
 const mostParts = 10_000
 const page = 1000
@@ -159,10 +160,16 @@ export function listMultipartUploads(objects: Objects, { bucket, query }: S3Requ
   const encode = encodingOf(query)
   const prefix = query.get('prefix') ?? ''
   const maximum = Math.min(page, integerOf(query, 'max-uploads', { otherwise: page, least: 1 }))
+  const delimiter = query.get('delimiter') ?? ''
   const after = { key: query.get('key-marker') ?? '', id: query.get('upload-id-marker') ?? '' }
-  const found = objects.uploads.list(target, prefix, after, maximum + 1)
-  const uploads = found.slice(0, maximum)
-  const last = found.length > maximum ? uploads.at(-1) : undefined
+  const found: (UploadHead | { readonly key: string; readonly id: '' })[] = []
+  for (const upload of objects.uploads.list(target, prefix, after, mostUploads)) {
+    const common = commonPrefix(upload.key, prefix, delimiter)
+    if (common === undefined) found.push(upload)
+    else if (common !== after.key && common !== found.at(-1)?.key) found.push({ key: common, id: '' })
+  }
+  const shown = found.slice(0, maximum)
+  const last = found.length > maximum ? shown.at(-1) : undefined
   return {
     body: document('ListMultipartUploadsResult', [
       ['Bucket', bucket],
@@ -171,24 +178,26 @@ export function listMultipartUploads(objects: Objects, { bucket, query }: S3Requ
       ['NextKeyMarker', last === undefined ? undefined : encode(last.key)],
       ['NextUploadIdMarker', last?.id],
       ['Prefix', encode(prefix)],
+      ['Delimiter', delimiter === '' ? undefined : encode(delimiter)],
       ['EncodingType', query.get('encoding-type') || undefined],
       ['MaxUploads', maximum],
       ['IsTruncated', last !== undefined],
-      ...uploads.map(
-        (upload) =>
-          [
-            'Upload',
-            [
-              ['Key', encode(upload.key)],
-              ['UploadId', upload.id],
-              initiatorElement,
-              ownerElement,
-              ['StorageClass', 'STANDARD'],
-              ['Initiated', timeOf(upload.created)],
-              ['ChecksumAlgorithm', upload.checksum?.algorithm],
-              ['ChecksumType', upload.checksum?.type],
-            ],
-          ] as const,
+      ...shown.map((upload): Child =>
+        'created' in upload
+          ? [
+              'Upload',
+              [
+                ['Key', encode(upload.key)],
+                ['UploadId', upload.id],
+                initiatorElement,
+                ownerElement,
+                ['StorageClass', 'STANDARD'],
+                ['Initiated', timeOf(upload.created)],
+                ['ChecksumAlgorithm', upload.checksum?.algorithm],
+                ['ChecksumType', upload.checksum?.type],
+              ],
+            ]
+          : ['CommonPrefixes', [['Prefix', encode(upload.key)]]],
       ),
     ]),
   }
