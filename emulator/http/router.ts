@@ -29,7 +29,15 @@ const sesV1 = /(^|&)Version=2010-12-01(&|$)/
  * Everything AWS shares one port with the ingest, the control API and the page. The service is chosen by the SigV4 scope,
  * then SES's `Version` in the query, then `X-Amz-Target`, then a provider's path, then `Action=`, then the path; the faces are mounted under prefixes that no client can mean.
  */
-export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw): string {
+export function rewriteUrl(raw: Raw): string {
+  const url = faceOf(raw)
+  if (!url.includes('%')) return url
+  const [path = '/'] = split(url)
+  // Else the router refuses it, in nobody's form: a face takes the percent signs as they were written.
+  return isDecodable(path) ? url : path.replaceAll('%', '%25') + url.slice(path.length)
+}
+
+function faceOf({ method = 'GET', url: target = '/', headers }: Raw): string {
   const url = originForm(target)
   const [path = '/', query = ''] = split(url)
   if (path.startsWith('/_offload')) return url
@@ -59,6 +67,15 @@ export function rewriteUrl({ method = 'GET', url: target = '/', headers }: Raw):
 function split(url: string): string[] {
   const mark = url.indexOf('?')
   return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function decodeURIComponentSafely(text: string): string {

@@ -30,6 +30,22 @@ interface Refusal {
 }
 const problem = async (answer: Response) => (await answer.json()) as Refusal
 
+describe('a path that cannot be decoded', () => {
+  it.each([
+    ['SES', '/v2/email/suppression/addresses/%FF', 404, { message: expect.stringContaining('%FF does not exist') }],
+    ['SendGrid', '/v3/templates/%E0%A4', 401, { errors: [expect.objectContaining({ field: null })] }],
+    ['Mailgun', '/v3/%FF/messages', 401, { message: 'Invalid private key' }],
+    ['MailChannels', '/tx/v1/%FF', 404, { errors: [expect.any(String)] }],
+    ['Cloudflare', '/accounts/a/email/sending/%ZZ', 404, { success: false }],
+    ['the control API', '/_offload/jobs/%FF', 404, { status: 404 }],
+  ])('is answered in the form of %s', async (service, path, status, body) => {
+    const { url } = await running({ worker: 'none' })
+    const method = ['Mailgun', 'Cloudflare'].includes(service) ? 'POST' : 'GET'
+    const answer = await fetch(`${url}${path}`, { method })
+    expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining(body)])
+  })
+})
+
 describe('curl', () => {
   const curl = async (...options: string[]) => {
     const { stdout } = await promisify(execFile)('curl', ['-sS', '-w', ' %{http_code}', ...options])

@@ -67,6 +67,9 @@ describe('which face gets a request', () => {
     ['the same for the control API', 'GET', 'http://localhost:4566/_offload/jobs', {}, '/_offload/jobs'],
     ['a path that holds an address', 'GET', '/bucket/http://example.com/', {}, '/@s3/'],
     ['two slashes', 'GET', '//', {}, '/@s3/'],
+    ['what no router can decode', 'POST', '/000000000000/%FF', {}, '/@sqs/000000000000/%25FF'],
+    ['the same, of a provider', 'POST', '/v3/%zz/messages?a=%FF', {}, '/@mailgun/v3/%25zz/messages?a=%FF'],
+    ['what it can', 'GET', '/v2/email/identities/a%40b', {}, '/@ses/v2/email/identities/a%40b'],
   ]
   it.each(cases)('%s', (_name, method, url, headers, rewritten) => {
     expect(rewriteUrl({ method, url, headers })).toBe(rewritten)

@@ -20,6 +20,14 @@ const init = (body: unknown, key = 'key'): RequestInit => ({
   body: typeof body === 'string' ? body : JSON.stringify(body),
 })
 
+it('a dry run is refused, and sends nothing', async () => {
+  const before = server.count()
+  const answer = await server.request(`${path}?dry-run=true`, init(mail))
+  expect(answer).toMatchObject({ status: 400, body: { errors: [expect.stringContaining('dry-run is not emulated')] } })
+  expect(server.count()).toBe(before)
+  expect(await server.request(`${path}?dry-run=false`, init(mail))).toMatchObject({ status: 202 })
+})
+
 describe('a mail that MailChannels takes', () => {
   it('is answered 202 with a result for each personalization, and arrives', async () => {
     const before = server.count()

@@ -1,4 +1,6 @@
 import {
+  ChangeMessageVisibilityBatchCommand,
+  ChangeMessageVisibilityCommand,
   CreateQueueCommand,
   DeleteMessageCommand,
   DeleteQueueCommand,
@@ -141,5 +143,39 @@ describe.each([262_144, 1_048_576])('messages of %i bytes', (maximumMessageSize)
     expect((await batch(maximumMessageSize)).body).toMatchObject({
       message: `Batch requests cannot be longer than ${maximumMessageSize} bytes. You have sent ${maximumMessageSize + 1} bytes.`,
     })
+  })
+})
+
+describe('visibility', () => {
+  it('ends twelve hours after the receive, however often it is changed', async () => {
+    sqs = await sqsServer()
+    const url = sqs.queue('long')
+    await sqs.client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: 'x' }))
+    const receive = async () => {
+      const { Messages } = await sqs.client.send(new ReceiveMessageCommand({ QueueUrl: url, VisibilityTimeout: 60 }))
+      return Messages?.[0]?.ReceiptHandle
+    }
+    const ReceiptHandle = await receive()
+    const change = (VisibilityTimeout: number) =>
+      sqs.client.send(new ChangeMessageVisibilityCommand({ QueueUrl: url, ReceiptHandle, VisibilityTimeout }))
+    await change(43_200)
+    await sqs.clock.advance(1000)
+    await expect(change(43_200)).rejects.toMatchObject({
+      name: 'InvalidParameterValue',
+      message:
+        'Value 43200 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]',
+    })
+    await change(43_199)
+    const Entries = [
+      { Id: 'a', ReceiptHandle, VisibilityTimeout: 43_200 },
+      { Id: 'b', ReceiptHandle, VisibilityTimeout: 60 },
+    ]
+    const batch = await sqs.client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }))
+    expect([batch.Failed?.map(({ Id }) => Id), batch.Successful?.map(({ Id }) => Id)]).toEqual([['a'], ['b']])
+    // A later receive begins anew.
+    await sqs.clock.advance(60_000)
+    const again = await receive()
+    const longest = { QueueUrl: url, ReceiptHandle: again, VisibilityTimeout: 43_200 }
+    await sqs.client.send(new ChangeMessageVisibilityCommand(longest))
   })
 })

@@ -233,6 +233,7 @@ describe('a signed URL', () => {
   it.each([
     ['is good for as long as it says', () => url('3600', now - 3_600_000), undefined],
     ['is refused afterwards', () => url('3600', now - 3_601_000), 'signature-expired'],
+    ['is refused a second later where it says 0', () => url('0', now - 1000), 'signature-expired'],
     ['is refused when it was changed', () => url('3600').replace('ListQueues', 'PurgeQueue'), 'signature-mismatch'],
     ['is refused without its date', () => url('3600').replace('X-Amz-Date', 'X-Date'), 'signature-incomplete'],
     ['is refused when it lives too long', () => url('604801'), 'signature-incomplete'],

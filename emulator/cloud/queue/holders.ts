@@ -8,11 +8,12 @@ import type { Queue } from './registry.ts'
 export function createHolders({ clock, kept }: { readonly clock: Clock; readonly kept: MessageStore }) {
   const hold = (queue: Queue, message: Message, visibleAt: number, embedded: boolean): HeldMessage => {
     const receiveCount = message.receiveCount + 1
-    const firstReceivedAt = message.receiveCount === 0 ? clock.now() : message.firstReceivedAt
+    const now = clock.now()
+    const firstReceivedAt = message.receiveCount === 0 ? now : message.firstReceivedAt
     kept.change(message, { visibleAt, receiveCount, firstReceivedAt, embedded })
     return {
       messageId: message.messageId,
-      receiptHandle: writeReceipt(queue.id, message.id, receiveCount, message.messageId),
+      receiptHandle: writeReceipt(queue.id, message.id, receiveCount, message.messageId, now),
       body: kept.bodyOf(message),
       md5: message.md5,
       attributes: message.attributes,

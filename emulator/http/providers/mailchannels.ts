@@ -54,6 +54,8 @@ export function mailchannelsFace({
     post(scope, ['/tx/v1/send'], async (request, reply) => {
       const key = request.headers['x-api-key']
       checkKey(typeof key === 'string' ? key : undefined, apiKey, 'Unauthorized: send the key as X-Api-Key.')
+      const { 'dry-run': dryRun = 'false' } = request.query as { 'dry-run'?: unknown }
+      if (dryRun !== 'false') throw refuse('invalid', 'dry-run is not emulated: leave it out, and nothing leaves here.')
       // MailChannels ignores every header but the key.
       return reply.code(202).send(await mailchannels.send(jsonOf(request)))
     })

@@ -133,16 +133,16 @@ function claimOfQuery(values: ReadonlyMap<string, string>): Claim | Refusal {
   }
 }
 
-function checkTime({ date, ttlMs = 0 }: Claim, at: number, now: number): Refusal | undefined {
+function checkTime({ date, ttlMs }: Claim, at: number, now: number): Refusal | undefined {
   const skew = `${skewMs / 60_000} min.`
   // A header is good for as long as clocks may differ; a signed URL for as long as it says.
-  const until = ttlMs > 0 ? at + ttlMs : at + skewMs
+  const until = at + (ttlMs ?? skewMs)
   if (now > until) {
     return refuse(
       'signature-expired',
-      ttlMs > 0
-        ? `Signature expired: ${date} is now earlier than ${amzDate(now - ttlMs)} (${amzDate(now)} - ${ttlMs / 1000} s.)`
-        : `Signature expired: ${date} is now earlier than ${amzDate(now - skewMs)} (${amzDate(now)} - ${skew})`,
+      ttlMs === undefined
+        ? `Signature expired: ${date} is now earlier than ${amzDate(now - skewMs)} (${amzDate(now)} - ${skew})`
+        : `Signature expired: ${date} is now earlier than ${amzDate(now - ttlMs)} (${amzDate(now)} - ${ttlMs / 1000} s.)`,
     )
   }
   if (at > now + skewMs) {

@@ -103,29 +103,22 @@ export async function deleteObjects(objects: Objects, request: S3Request): Promi
   const root = readDocument(bytes, 'Delete')
   const removals = root
     .all('Object')
-    .map((object) => ({ key: object.text('Key') ?? '', ifMatch: ifMatchOf(object.text('ETag')) }))
+    .map((object) => ({ key: object.text('Key') ?? '', ifMatch: ifMatchOf(object.text('ETag') || undefined) }))
   if (removals.length === 0 || removals.length > mostKeys || removals.some(({ key }) => key === '')) {
     throw new S3Error('malformed-xml', `1 to ${mostKeys} objects are expected, each with its key`)
   }
   const quiet = root.text('Quiet')?.trim() === 'true'
   const refused = await objects.remove(bucket, removals)
-  const outcomes = removals.map(({ key }, index): Child | undefined => {
+  const outcomes = removals.flatMap(({ key }, index): Child[] => {
     const error = refused[index]
-    if (error === undefined) return quiet ? undefined : ['Deleted', [['Key', key]]]
+    if (error === undefined) return quiet ? [] : [['Deleted', [['Key', key]]]]
     const { code, message } = refusalOf(error)
-    return [
-      'Error',
-      [
-        ['Key', key],
-        ['Code', code],
-        ['Message', message],
-      ],
+    const told: Child[] = [
+      ['Key', key],
+      ['Code', code],
+      ['Message', message],
     ]
+    return [['Error', told]]
   })
-  return {
-    body: document(
-      'DeleteResult',
-      outcomes.filter((outcome) => outcome !== undefined),
-    ),
-  }
+  return { body: document('DeleteResult', outcomes) }
 }
