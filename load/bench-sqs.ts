@@ -19,6 +19,7 @@ and fauxqs, each in a process of its own, in memory (ours: ephemeral) and on dis
   --rounds N         how often, the servers by turns; the round with the middle ratio counts (default 9; with more than
                      10000 waiting, once)
   --waiting LIST     messages that wait in the last part (default 1000,100000; try 1000,1000000)
+  --connections LIST (default 1,32)
   --only LIST        offload, fauxqs, offload-durable, fauxqs-durable
   --skip-rates       only the part with waiting messages
   --json             one line of JSON`
@@ -268,6 +269,7 @@ export async function run(args: readonly string[]): Promise<void> {
       seconds: { type: 'string', default: '0.5' },
       rounds: { type: 'string', default: '9' },
       waiting: { type: 'string', default: '1000,100000' },
+      connections: { type: 'string', default: '1,32' },
       only: { type: 'string', default: serverNames.join(',') },
       'skip-rates': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -280,10 +282,20 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   const seconds = Number(values.seconds)
   const rounds = Number(values.rounds)
-  const waiting = values.waiting.split(',').filter(Boolean).map(Number)
+  const listOf = (text: string) => text.split(',').filter(Boolean).map(Number)
+  const waiting = listOf(values.waiting)
+  const connectionCounts = listOf(values.connections)
   const names = serverNames.filter((name) => values.only.split(',').includes(name))
-  if (!(seconds > 0) || !(rounds >= 1) || waiting.some((count) => !(count >= 10)) || names.length === 0) {
-    console.error('--seconds, --rounds and --waiting must be numbers, --only names of servers; see --help.')
+  if (
+    !(seconds > 0) ||
+    !(rounds >= 1) ||
+    waiting.some((count) => !(count >= 10)) ||
+    connectionCounts.some((count) => !(count >= 1)) ||
+    names.length === 0
+  ) {
+    console.error(
+      '--seconds, --rounds, --waiting and --connections must be numbers, --only names of servers; see --help.',
+    )
     process.exitCode = 2
     return
   }
@@ -306,7 +318,7 @@ export async function run(args: readonly string[]): Promise<void> {
       // Nobody is measured cold.
       for (const server of servers) for (const connections of [1, 32]) await measureRates(server, connections, 1024, 2)
       for (const bytes of [1024, 40 * 1024]) {
-        for (const connections of [1, 32]) {
+        for (const connections of connectionCounts) {
           const measured = await inRounds(servers, rounds, (server) =>
             measureRates(server, connections, bytes, seconds),
           )
