@@ -100,13 +100,12 @@ export interface MailchannelsSigner {
   sign(body: string): Readonly<Record<string, string>>
 }
 
-/** What stands before the 32 bytes of an Ed25519 key in PKCS #8. */
-const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex')
-
 /** The key pair belongs to the installation: the same after each start, and nowhere on disk. */
 export function createMailchannelsSigner({ clock, ids }: { clock: Clock; ids: Ids }): MailchannelsSigner {
-  const secret = Buffer.from(ids.stable(64, 'mailchannels-webhook-key'), 'hex')
-  const privateKey = createPrivateKey({ key: Buffer.concat([pkcs8, secret]), format: 'der', type: 'pkcs8' })
+  const d = Buffer.from(ids.stable(64, 'mailchannels-webhook-key'), 'hex').toString('base64url')
+  // As JWK, whose public part Node works out itself: reading DER fails where an operation before it, of whomever, has left
+  // an error in OpenSSL's queue.
+  const privateKey = createPrivateKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', d, x: '' } })
   const keyId = 'mckey'
   return {
     publicKey: createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).toString('base64'),
