@@ -72,7 +72,7 @@ function serve(socket: Socket, { face, clock, takes, onAnswered, date }: Serve, 
   let size = 0
   let head: PlainHead | undefined
   // Between an answer and the next request the answer is written; a client that does not read it is not read from either.
-  let now: 'reads' | 'answers' | 'writes' = 'reads'
+  let phase: 'reads' | 'answers' | 'writes' = 'reads'
   let gone: AbortController | undefined
 
   const next = () => {
@@ -92,7 +92,7 @@ function serve(socket: Socket, { face, clock, takes, onAnswered, date }: Serve, 
     head = undefined
     chunks = rest.length === 0 ? [] : [rest]
     size = rest.length
-    now = 'answers'
+    phase = 'answers'
     if (size < readAhead) readOn()
     meet(target, headers, bytes.subarray(bodyAt, end))
   }
@@ -117,13 +117,13 @@ function serve(socket: Socket, { face, clock, takes, onAnswered, date }: Serve, 
         write(status, given, text)
         gone = undefined
         if (socket.writableNeedDrain) {
-          now = 'writes'
+          phase = 'writes'
           socket.once('drain', goOn)
         } else if (size > 0) {
-          now = 'writes'
+          phase = 'writes'
           setImmediate(goOn)
         } else {
-          now = 'reads'
+          phase = 'reads'
         }
         onAnswered({ exchange, status, began })
       },
@@ -145,26 +145,26 @@ function serve(socket: Socket, { face, clock, takes, onAnswered, date }: Serve, 
   }
 
   const goOn = () => {
-    now = 'reads'
+    phase = 'reads'
     next()
   }
 
   const onData = (chunk: Buffer) => {
     chunks.push(chunk)
     size += chunk.length
-    if (now === 'reads') next()
+    if (phase === 'reads') next()
     else if (size >= readAhead) socket.pause()
   }
   // Who sends no more has gone, as a process that was killed has.
   const onEnd = () => {
-    if (now !== 'answers' && size === 0) return void socket.end()
+    if (phase !== 'answers' && size === 0) return void socket.end()
     socket.destroy()
     onGone()
   }
   // At the first sign: until the socket is closed, it could be given a message.
   const onGone = () => gone?.abort()
   const onIdle = () => {
-    if (now !== 'answers') socket.destroy()
+    if (phase !== 'answers') socket.destroy()
   }
   const leave = () => {
     socket.pause()
